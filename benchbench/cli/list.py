@@ -1,0 +1,77 @@
+"""``benchbench list``"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from benchbench.cli.options import environment_options
+from benchbench.errors import UsageError
+
+KINDS = {"datasets": "dataset", "backbones": "backbone", "features": "extractor", "tasks": "task"}
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice([*KINDS, "layers"]))
+@click.option("--backbone", help="The backbone whose layers to list.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@environment_options
+def command(kind: str, backbone: str | None, as_json: bool) -> None:
+    """List datasets, backbones, features or tasks, or the layers of a backbone."""
+    if kind == "layers":
+        if backbone is None:
+            raise UsageError("list layers: needs --backbone NAME; `benchbench list backbones`")
+        rows = _layers(backbone)
+    else:
+        rows = _components(KINDS[kind])
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        click.echo(_table(rows))
+
+
+def _components(kind: str) -> list[dict[str, Any]]:
+    from benchbench.catalogue import first_party_cards
+    from benchbench.registry import registry
+
+    rows = [
+        {"name": entry.name, "plugin": entry.plugin.name, "summary": entry.summary}
+        for _, entry in sorted(registry().entries[kind].items())
+    ]
+    if kind == "dataset":
+        import tomllib
+
+        for name, path in first_party_cards().items():
+            card = tomllib.loads(path.read_text(encoding="utf-8"))
+            rows.append({"name": name, "plugin": "card", "summary": card.get("summary", "")})
+    return rows
+
+
+def _layers(backbone: str) -> list[dict[str, Any]]:
+    from benchbench.catalogue import backbone_facts
+    from benchbench.names import parse
+    from benchbench.registry import registry
+
+    facts = backbone_facts(registry().make("backbone", parse(backbone)))
+    return [
+        {"layer": layer.name, "kind": layer.kind, "weight": _shape(layer.weight),
+         "output": _shape(layer.output)}
+        for layer in facts.layers
+    ]
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "" if shape is None else "×".join(map(str, shape)) or "1"
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Left-aligned columns, without importing a table library for a list."""
+    if not rows:
+        return "none"
+    columns = list(rows[0])
+    widths = {c: max(len(c), *(len(str(row[c])) for row in rows)) for c in columns}
+    lines = [{c: c for c in columns}, *rows]
+    return "\n".join("  ".join(str(line[c]).ljust(widths[c]) for c in columns).rstrip()
+                     for line in lines)

@@ -1,0 +1,71 @@
+"""``benchbench show``"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchbench.errors import UsageError
+
+
+def find_record(cell: str, out: Path) -> Any:
+    """The record of a cell id or of the beginning of one, or of a record's path."""
+    from benchbench.records import read_record
+
+    if Path(cell).is_file():
+        return read_record(Path(cell))
+    found = sorted((out / "cells").glob(f"{cell}*.json")) if cell.isalnum() else []
+    if not found:
+        raise UsageError(f"cell {cell!r}: no record in {out / 'cells'}; give --out or a longer run")
+    if len(found) > 1:
+        raise UsageError(f"cell {cell!r}: {len(found)} records begin so, "
+                         f"{found[0].stem} and {found[1].stem} among them; give more digits")
+    return read_record(found[0])
+
+
+@click.command("show")
+@click.argument("cell")
+@click.option("--out", type=click.Path(file_okay=False), default="runs", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The whole record.")
+def command(cell: str, out: str, as_json: bool) -> None:
+    """Show one record: scores, reason, traceback, cost, and the command that repeats it.
+
+    CELL is an id, its first digits, or the path of a record.
+    """
+    record = find_record(cell, Path(out))
+    if as_json:
+        click.echo(record.dumps(), nl=False)
+        return
+    click.echo("\n".join(_lines(record)))
+
+
+def _lines(record: Any) -> list[str]:
+    from benchbench.report.names import cell_title, heading
+    from benchbench.report.rows import interval, number
+
+    lines = [cell_title(record), f"status    {record.status} (attempt {record.attempts})"]
+    if record.reason:
+        lines.append(f"reason    {record.reason}")
+    for name, score in record.scores.items():
+        extra = "  ".join(filter(None, [
+            interval(score) if score.ci95 else None, score.mapping, score.note]))
+        lines.append(f"{heading(name):12}  {number(score):>9}  {extra}".rstrip())
+    d, c = record.dataset, record.cost
+    lines.append(f"dataset   {d.name} {d.version}: {d.n_scored} of {d.n} images scored, "
+                 f"{d.groups} groups, {d.fingerprint[:19]}…")
+    lines.append(f"backbone  {record.backbone.name} {record.backbone.weights[:19]} "
+                 f"{json.dumps(record.backbone.preprocessing)}")
+    lines.append(f"features  shape {record.extractor.shape} by {record.extractor.plugin}")
+    if c.extract_s is not None:
+        lines.append(f"cost      sweep {c.extract_s:.1f} s, {c.images_per_s:.1f} images/s, "
+                     f"peak {c.peak_memory_mb:.0f} MB, batch {c.batch_size}")
+    lines += [f"note      {note}" for note in [*d.notes, *record.backbone.notes, *record.notes]]
+    lines.append(f"env       {record.env.get('device')}, torch {record.env.get('torch')}, "
+                 f"benchbench {record.env.get('benchbench')}, finished {record.finished}")
+    lines.append(f"repeat    {record.command}")
+    if record.traceback:
+        lines += ["", record.traceback.rstrip()]
+    return lines

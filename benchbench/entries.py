@@ -1,0 +1,89 @@
+"""Fills a record from a cell and what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchbench.names import Selector
+from benchbench.plan import Cell
+from benchbench.records import (
+    BackboneEntry,
+    CostEntry,
+    DatasetEntry,
+    ExtractorEntry,
+    Record,
+    ScoreEntry,
+    TaskEntry,
+)
+
+
+def cell_record(
+    cell: Cell, *, status: Any, reason: str | None, traceback: str | None, cost: CostEntry,
+    env: dict[str, Any], attempts: int, command: str, notes: list[str], outcome: Any,
+    predictions: str | None, started: str, finished: str,
+) -> Record:
+    """The record of a cell."""
+    facts, lens = cell.source.facts, cell.lens
+    part = cell.source.made.part
+    fitted_on_test = [name for name in lens.facts.fitted_on if shares_images(name, cell)]
+    marks = [f"backbone fitted on this dataset's own references ({name})"
+             for name in fitted_on_test]
+    return Record(
+        cell=cell.id, status=status, reason=reason, traceback=traceback,
+        notes=[*marks, *lens.preprocessing.notes, *notes,
+               *(outcome.outcome.notes if outcome else [])],
+        attempts=attempts, identity=cell.identity,
+        dataset=DatasetEntry(
+            name=part.name, version=part.version, fingerprint=facts.fingerprint,
+            score_kind=facts.score_kind, n=facts.n,
+            n_scored=outcome.n_scored if outcome else 0,
+            n_official=facts.n_official, groups=facts.groups, notes=list(facts.notes)),
+        backbone=BackboneEntry(
+            name=lens.made.selector.name,
+            params=_given(lens.made.selector, {**lens.made.params, **lens.made.overrides}),
+            weights=lens.facts.weights, weights_digest=lens.facts.weights_digest,
+            preprocessing=cell.identity["preprocessing"], parameters=lens.facts.parameters,
+            fitted_on=list(lens.facts.fitted_on), notes=list(lens.facts.notes)),
+        extractor=ExtractorEntry(
+            name=cell.extractor.selector.name, version=cell.extractor.part.version,
+            params=_given(cell.extractor.selector, cell.extractor.params),
+            plugin=cell.extractor.plugin, gives=cell.gives,
+            shape=list(cell.feature.shape) if cell.feature else None,
+            control=cell.control),
+        task=TaskEntry(
+            name=cell.task.selector.name, version=cell.task.part.version,
+            params=_given(cell.task.selector, cell.task.params),
+            metrics=list(cell.task.part.metrics), control=cell.control),
+        seed=cell.seed,
+        scores={name: ScoreEntry(
+            value=score.value, ci95=score.ci95, reliable=score.reliable,
+            higher_is_better=score.higher_is_better, mapping=score.mapping, note=score.note)
+            for name, score in (outcome.outcome.scores if outcome else {}).items()},
+        details=outcome.outcome.details if outcome else {},
+        cost=cost, env=env,
+        features=f"sha256:{cell.features_key}" if cell.features_key else None,
+        predictions=predictions, started=started, finished=finished, command=command,
+    )
+
+
+def shares_images(fitted_on: str, cell: Cell) -> bool:
+    """Whether the dataset that the backbone was fitted on shows pictures of this cell's dataset."""
+    from benchbench.catalogue import make_dataset
+    from benchbench.names import parse
+
+    fitted = make_dataset(parse(fitted_on)).part
+    tested = cell.source.made.part
+    seen = set(fitted.table()["image"])
+    table = tested.table()
+    asked = set(table["reference"]) if "reference" in table else set(table["image"])
+    return bool(seen & asked)
+
+
+def _given(selector: Selector, params: dict[str, Any]) -> dict[str, Any]:
+    """Only the parameters that differ from the bare name: what a reader has to know."""
+    return {k: v for k, v in _plain(params).items() if k in selector.params}
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    return {k: v.name if isinstance(v, Path) else v for k, v in params.items()}

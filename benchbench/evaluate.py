@@ -1,0 +1,69 @@
+"""One cell's evaluation: features from the store, aligned with the table, put to the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbench.errors import DataError
+from benchbench.features import read_features
+from benchbench.identity import file_digest
+from benchbench.interfaces import Features, Outcome
+from benchbench.plan import Cell
+from benchbench.store import atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(slots=True)
+class Evaluated:
+    """An outcome, with how many rows it scored and whether that is all of them."""
+
+    outcome: Outcome
+    n: int
+
+    @property
+    def n_scored(self) -> int:
+        made = self.outcome.predictions
+        return int(made["image"][np.isfinite(made["prediction"].to_numpy(float))].nunique())
+
+    @property
+    def status(self) -> str:
+        return "ok" if self.n_scored == self.n else "failed"
+
+    @property
+    def reason(self) -> str | None:
+        if self.n_scored == self.n:
+            return None
+        return f"{self.n_scored} of {self.n} images were scored; every row has to be"
+
+    def write(self, path: Path) -> str:
+        """Write the predictions whole; gives their digest."""
+        with atomic(path) as temporary:
+            self.outcome.predictions.to_parquet(temporary, index=False)
+        return f"sha256:{file_digest(path)}"
+
+
+def evaluate_cell(cell: Cell, table: pd.DataFrame) -> Evaluated:
+    """Put the cell's features to its task."""
+    features = aligned(cell, table)
+    outcome = cell.task.part.evaluate(features, table, cell.seed)
+    return Evaluated(outcome, len(table))
+
+
+def aligned(cell: Cell, table: pd.DataFrame) -> Features:
+    """The stored features in the order of the table's rows."""
+    ids, values = read_features(cell.features_key)
+    place = {image: i for i, image in enumerate(ids)}
+    missing = [image for image in table["image"] if image not in place]
+    if missing:
+        raise DataError(f"the stored features lack image {missing[0]!r}; remove them and run again")
+    rows = np.asarray(values[[place[image] for image in table["image"]]])
+    reference = None
+    if "reference" in table:
+        reference = np.asarray(values[[place[image] for image in table["reference"]]])
+    return Features(rows, reference, cell.gives, cell.extractor.part.higher_is_better)

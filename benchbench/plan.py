@@ -1,0 +1,266 @@
+"""From a selection to cells: the grid, what cannot be and why, ids, sweeps, and the bill."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from benchbench import names
+from benchbench.catalogue import backbone_facts, make_dataset
+from benchbench.compatibility import check_selection, impossible, refuse_hopeless
+from benchbench.errors import BenchbenchError, UsageError
+from benchbench.facts import BackboneFacts, DatasetFacts
+from benchbench.identity import ENGINE, digest, library_versions
+from benchbench.joined import Joined
+from benchbench.names import Selector
+from benchbench.preprocessing import Preprocessing
+from benchbench.probes import Probe
+from benchbench.registry import Made, Registry, registry
+from benchbench.tables import dataset_facts
+
+CELL_DIGITS = 16
+"""Hex digits of a cell id: 64 bits, enough for 10⁹ cells with a collision chance of 3 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for, as names."""
+
+    features: str = "grad,activation"
+    task: str = "iqa"
+    dataset: str = "demo"
+    backbone: str = "unique"
+    seeds: tuple[int, ...] = (0,)
+    limit: int | None = None
+    precision: str = "float32"
+    max_feature_gb: float = 20.0
+    controls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset with its facts."""
+
+    made: Made
+    facts: DatasetFacts
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A backbone with its facts and the preprocessing it gets in this plan."""
+
+    made: Made
+    facts: BackboneFacts
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """An extractor with what it asks for and the shape of what it gives."""
+
+    made: Made
+    probes: tuple[Probe, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell. ``reason`` says why it cannot be; ``error`` is the traceback, where that is its
+    extractor's own fault. ``sees`` is what its features depend on."""
+
+    id: str
+    identity: dict[str, Any]
+    source: Source
+    lens: Lens
+    extractor: Made
+    task: Made
+    seed: int
+    feature: Feature | None = None
+    sees: dict[str, Any] = field(default_factory=dict)
+    features_key: str = ""
+    control: bool = False
+    reason: str | None = None
+    error: str | None = None
+
+    @property
+    def gives(self) -> str:
+        return str(self.extractor.part.gives)
+
+    @property
+    def feature_bytes(self) -> int:
+        if self.feature is None:
+            return 0
+        return 4 * math.prod(self.feature.shape) * self.source.facts.n_images
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One pass: a dataset, a backbone, and the cells whose features it makes."""
+
+    source: Source
+    lens: Lens
+    cells: tuple[Cell, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """All cells of a selection, and the sweeps that the runnable ones need."""
+
+    selection: Selection
+    cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def runnable(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.reason is None]
+
+    def sweeps(self, cells: list[Cell]) -> list[Sweep]:
+        """One pass per dataset × backbone. Extractors that look at pixels alone ride along with
+        the dataset's first backbone, so that an image is decoded once."""
+        groups: dict[tuple[str, str], list[Cell]] = {}
+        for cell in sorted(cells, key=lambda c: c.lens.made.selector.name == "none"):
+            data = cell.source.facts.images
+            lens = str(cell.lens.made.selector)
+            if lens == "none":
+                first = next((key for key in groups if key[0] == data), None)
+                groups.setdefault(first or (data, lens), []).append(cell)
+            else:
+                groups.setdefault((data, lens), []).append(cell)
+        return [Sweep(found[0].source, found[0].lens, tuple(found)) for found in groups.values()]
+
+
+def make_plan(selection: Selection) -> Plan:
+    """Check the whole selection and lay out its cells, before any work.
+
+    Raises ``UsageError`` for unknown names and parameters, and where a requested feature or task
+    cannot run at all.
+    """
+    check_selection(selection)
+    reg = registry()
+    features = names.parse_features(selection.features)
+    tasks = [reg.make("task", s) for s in names.parse_list(selection.task)]
+    for feature in features:  # wrong names are said before any model is built
+        for selector in feature:
+            reg.make("extractor", selector)
+    sources = [_source(s, selection) for s in names.parse_list(selection.dataset)]
+    bare = [reg.make("backbone", s) for s in names.parse_list(selection.backbone)]
+    plan = Plan(selection)
+    cells: dict[str, Cell] = {}
+    for source in sources:
+        for made in bare:
+            lens = _lens(made, source)
+            for cell in _grid(reg, selection, features, tasks, source, lens):
+                cells.setdefault(cell.id, cell)
+    plan.cells = list(cells.values())
+    refuse_hopeless(plan.cells, features, tasks)
+    return plan
+
+
+def _source(selector: Selector, selection: Selection) -> Source:
+    made = make_dataset(selector)
+    return Source(made, dataset_facts(made, selection.limit), selection.limit)
+
+
+def _lens(made: Made, source: Source) -> Lens:
+    facts = backbone_facts(made)
+    preprocessing = Preprocessing.of(facts.preprocessing, made.overrides, source.facts.size)
+    return Lens(made, facts, preprocessing)
+
+
+def _grid(
+    reg: Registry, selection: Selection, features: list[tuple[Selector, ...]],
+    tasks: list[Made], source: Source, lens: Lens,
+) -> Iterator[Cell]:
+    wanted = [(made, made.part.control) for f in features for made in _extractors(reg, f, lens)]
+    if selection.controls:
+        asked = {made.selector.name for made, _ in wanted}
+        wanted += [(made, True) for made in _controls(reg) if made.selector.name not in asked]
+    shuffled = next((made for made, control in wanted if not control), None)
+    for extractor, control in wanted:
+        for task in tasks:
+            variants = [(v, control) for v in task.part.expand(extractor.part.gives, source.facts)]
+            if extractor is shuffled and selection.controls:
+                variants += [(v, True) for v in task.part.controls()]
+            for changes, is_control in variants:
+                varied = _vary(reg, "task", task, changes)
+                for seed in selection.seeds:
+                    yield _cell(selection, source, lens, extractor, varied, seed, is_control)
+
+
+def _extractors(reg: Registry, feature: tuple[Selector, ...], lens: Lens) -> list[Made]:
+    """The extractors that one requested feature stands for with this backbone."""
+    if len(feature) > 1:
+        parts = [reg.make("extractor", selector) for selector in feature]
+        joined = Joined([p.part for p in parts], [str(p.selector) for p in parts])
+        return [Made(joined, Selector(joined.name), {}, {"joined": [p.identity for p in parts]},
+                     parts[0].plugin, {})]
+    made = reg.make("extractor", feature[0])
+    return [_vary(reg, "extractor", made, changes) for changes in made.part.expand(lens.facts)]
+
+
+def _controls(reg: Registry) -> Iterator[Made]:
+    for name in reg.names("extractor"):
+        try:
+            if reg.entry("extractor", name)[0].load().control:  # type: ignore[attr-defined]
+                yield reg.make("extractor", Selector(name))
+        except BenchbenchError:  # a broken plugin harms nothing; `benchbench plugins` names it
+            continue
+
+
+def _vary(reg: Registry, kind: str, made: Made, changes: Any) -> Made:
+    if not changes:
+        return made
+    params = {**made.selector.params, **{k: str(v) for k, v in changes.items()}}
+    return reg.make(kind, Selector(made.selector.name, params))
+
+
+def _cell(
+    selection: Selection, source: Source, lens: Lens, extractor: Made, task: Made, seed: int,
+    control: bool,
+) -> Cell:
+    if not extractor.part.needs_backbone:
+        lens = _none(source)
+    pixels_only = lens.made.selector.name == "none"
+    seen: dict[str, Any] = {
+        "engine": ENGINE,
+        "backbone": {**lens.made.identity, "weights": lens.facts.weights},
+        "preprocessing": {} if pixels_only else lens.preprocessing.to_json(),
+        "precision": "float32" if pixels_only else selection.precision,
+        "extractor": extractor.identity,
+    }
+    dataset = {"name": source.made.part.name, "version": source.made.part.version,
+               "fingerprint": source.facts.fingerprint}
+    identity = {**seen, "dataset": dataset, "task": task.identity, "seed": seed}
+    cell = Cell(digest(identity)[:CELL_DIGITS], identity, source, lens, extractor, task, seed,
+                control=control)
+    try:
+        feature = _feature(extractor, lens)
+    except UsageError as error:
+        return replace(cell, reason=str(error))
+    except Exception as error:
+        said = str(error) if isinstance(error, BenchbenchError) else (
+            f"{type(error).__name__}: {error}")
+        return replace(cell, reason=said, error=traceback.format_exc())
+    sees = {**seen, "images": source.facts.images, "libraries": library_versions()}
+    cell = replace(cell, feature=feature, sees=sees, features_key=digest(sees))
+    return replace(cell, reason=impossible(cell, task.part, selection))
+
+
+def _feature(extractor: Made, lens: Lens) -> Feature:
+    probes = tuple(extractor.part.probes(lens.facts))
+    shape = tuple(extractor.part.shape(lens.facts))
+    if not all(isinstance(side, int) and side > 0 for side in shape):
+        raise BenchbenchError(f"extractor {extractor.selector}: shape() gave {shape}, "
+                              "expected whole numbers above 0")
+    wrong = next((probe for probe in probes if not isinstance(probe, Probe)), None)
+    if wrong is not None:
+        raise BenchbenchError(f"extractor {extractor.selector}: probes() gave {wrong!r}, "
+                              "expected a list of probes")
+    return Feature(extractor, probes, shape)
+
+
+def _none(source: Source) -> Lens:
+    return _lens(registry().make("backbone", Selector("none")), source)

@@ -1,0 +1,1 @@
+"""Tables from records: text, Markdown and CSV."""

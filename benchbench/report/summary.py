@@ -1,0 +1,30 @@
+"""How a run ends: the table, the paths written, the count of cells by status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbench.report import csv, markdown, text
+from benchbench.store import write_text
+
+if TYPE_CHECKING:
+    from benchbench.records import Record
+
+
+def finish(records: list[Record], out: Path) -> str:
+    """Write the run's tables and give the closing text."""
+    write_text(out / "leaderboard.md", markdown.render(records))
+    write_text(out / "leaderboard.csv", csv.render(records))
+    counts = Counter(record.status for record in records)
+    total = f"{len(records)} cells: " + ", ".join(
+        f"{counts[status]} {status}" for status in
+        ("ok", "skipped", "failed", "timeout", "oom", "interrupted") if counts[status])
+    closing = [f"written: {out / 'leaderboard.md'}, {out / 'leaderboard.csv'}, "
+               f"records in {out / 'cells'}", total]
+    reasons = {f"  {r.status}: {r.extractor.name} · {r.task.name}: {r.reason}"
+               for r in records if r.status != "ok"}
+    if counts.total() > counts["ok"] + counts["skipped"]:
+        closing.append("see why with `benchbench show CELL`; `--retry failed` tries again")
+    return "\n".join([text.render(records), "", *closing, *sorted(reasons)])

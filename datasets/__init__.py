@@ -1,0 +1,1 @@
+"""Dataset cards and the small tables they need; no code lives here."""

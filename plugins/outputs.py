@@ -1,0 +1,118 @@
+"""Extractors ``logits`` and ``latent``: what the backbone itself puts out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchbench import BackboneFacts, Extractor, Images, Output, Probe, UsageError, hookimpl
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Logits(Extractor):
+    """The logits, or one number made of them.
+
+    ``raw`` ``[classes]``; the others are scores, higher where the network is surer: ``msp`` the
+    largest softmax probability (Hendrycks and Gimpel 2017), ``max`` the largest logit, ``energy``
+    the log-sum-exp (Liu et al. 2020).
+    """
+
+    name = "logits"
+    version = "1"
+    summary = "a classifier's logits, their maximum, softmax maximum or energy"
+    higher_is_better = True
+
+    def __init__(self, *, what: Literal["raw", "msp", "max", "energy"] = "raw") -> None:
+        self.what = what
+        self.gives = "vector" if what == "raw" else "score"
+
+    def probes(self, facts: BackboneFacts) -> list[Probe]:
+        if "logits" not in facts.outputs:
+            raise UsageError(_missing("logits", facts))
+        return [Output("logits")]
+
+    def shape(self, facts: BackboneFacts) -> tuple[int, ...]:
+        return facts.outputs["logits"] if self.what == "raw" else ()
+
+    def extract(self, signals: Mapping[Probe, Any]) -> torch.Tensor:
+        logits: torch.Tensor = signals[Output("logits")]
+        if self.what == "msp":
+            return logits.softmax(1).amax(1)
+        if self.what == "max":
+            return logits.amax(1)
+        return logits.logsumexp(1) if self.what == "energy" else logits
+
+
+class Latent(Extractor):
+    """The code of an autoencoder.
+
+    ``mean``: the code, of a VAE the mean of its distribution; ``logvar``: the logarithm of its
+    variance; ``sample``: one draw, from noise that ``seed`` and the image decide.
+    """
+
+    name = "latent"
+    version = "1"
+    summary = "an autoencoder's code; of a VAE its mean, log-variance or a sample"
+
+    def __init__(
+        self, *, what: Literal["mean", "sample", "logvar"] = "mean", seed: int = 0
+    ) -> None:
+        self.what, self.seed = what, seed
+
+    def probes(self, facts: BackboneFacts) -> list[Probe]:
+        needed = self._needed(facts)
+        if "latent" not in facts.outputs and "mean" not in facts.outputs:
+            raise UsageError(_missing("latent", facts))
+        missing = [name for name in needed if name not in facts.outputs]
+        if missing:
+            raise UsageError(
+                f"latent[what={self.what}]: the backbone gives no {missing[0]}, it is not "
+                "variational; take what=mean"
+            )
+        self.asked = needed[0]
+        probes: list[Probe] = [Output(name) for name in needed]
+        return [*probes, Images()] if self.what == "sample" else probes
+
+    def shape(self, facts: BackboneFacts) -> tuple[int, ...]:
+        return facts.outputs[self._needed(facts)[0]]
+
+    def extract(self, signals: Mapping[Probe, Any]) -> torch.Tensor:
+        import torch
+
+        if self.what != "sample":
+            rows: torch.Tensor = signals[Output(self.asked)]
+            return rows
+        mean, logvar = signals[Output("mean")], signals[Output("logvar")]
+        noise = [_noise(image, mean.shape[1:], self.seed) for image in signals[Images()]]
+        return mean + (logvar / 2).exp() * torch.stack(noise).to(mean)
+
+    def _needed(self, facts: BackboneFacts) -> tuple[str, ...]:
+        if self.what == "sample":
+            return ("mean", "logvar")
+        if self.what == "logvar":
+            return ("logvar",)
+        return ("mean",) if "mean" in facts.outputs else ("latent",)
+
+
+def _noise(image: torch.Tensor, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    import hashlib
+
+    import torch
+
+    content = image.detach().float().cpu().contiguous().numpy().tobytes()
+    digest = hashlib.sha256(seed.to_bytes(8, "little", signed=True) + content).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+    return torch.randn(shape, generator=generator)
+
+
+def _missing(name: str, facts: BackboneFacts) -> str:
+    others = [other for other in facts.outputs if other in ("logits", "latent")]
+    instead = f"{others[0]} or activation" if others else "activation"
+    return f"{name}: the backbone gives {', '.join(facts.outputs) or 'nothing'}; take {instead}"
+
+
+@hookimpl
+def benchbench_extractors() -> list[type[Extractor]]:
+    return [Logits, Latent]
