@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from benchbench.facts import BackboneFacts as BackboneFacts
     from benchbench.facts import DatasetFacts as DatasetFacts
     from benchbench.facts import Layer as Layer
+    from benchbench.fitting import checkpoint as checkpoint
     from benchbench.fitting import fitted as fitted
+    from benchbench.fitting import keep_checkpoint as keep_checkpoint
     from benchbench.hookspecs import hookimpl as hookimpl
     from benchbench.interfaces import Backbone as Backbone
     from benchbench.interfaces import Component as Component
@@ -43,22 +45,29 @@ if TYPE_CHECKING:
     from benchbench.statistics.bootstrap import (
         bootstrap_median_over_splits as bootstrap_median_over_splits,
     )
+    from benchbench.statistics.correlation import srocc as srocc
+    from benchbench.statistics.ood import Threshold as Threshold
+    from benchbench.statistics.ood import accepting as accepting
     from benchbench.statistics.ood import ood_metrics as ood_metrics
+    from benchbench.statistics.ood_conditions import Condition as Condition
+    from benchbench.statistics.ood_conditions import score_conditions as score_conditions
     from benchbench.statistics.quality import oriented as oriented
     from benchbench.statistics.quality import quality_metrics as quality_metrics
     from benchbench.statistics.quality_intervals import with_intervals as with_intervals
     from benchbench.statistics.regression import knn_splits as knn_splits
+    from benchbench.statistics.regression import none_splits as none_splits
     from benchbench.statistics.regression import ridge_splits as ridge_splits
     from benchbench.statistics.regression import svr_splits as svr_splits
     from benchbench.statistics.splits import group_splits as group_splits
     from benchbench.statistics.splits import leave_one_group_out as leave_one_group_out
     from benchbench.statistics.splits import official_split as official_split
+    from benchbench.statistics.splits import part_rows as part_rows
 
 _DOOR = {
     "api": ("backbone", "dataset", "extract", "run"),
     "errors": ("BenchbenchError", "DataError", "UsageError", "nearest"),
     "facts": ("BackboneFacts", "DatasetFacts", "Layer"),
-    "fitting": ("fitted",),
+    "fitting": ("checkpoint", "fitted", "keep_checkpoint"),
     "hookspecs": ("hookimpl",),
     "interfaces": (
         "Backbone", "Component", "Dataset", "Extractor", "Features", "ImageFacts", "Outcome",
@@ -68,11 +77,13 @@ _DOOR = {
         "Activation", "Gradient", "Images", "Model", "OfReference", "Output", "Pixels", "Probe",
     ),
     "statistics.bootstrap": ("bootstrap_median_over_splits",),
-    "statistics.ood": ("ood_metrics",),
+    "statistics.correlation": ("srocc",),
+    "statistics.ood": ("Threshold", "accepting", "ood_metrics"),
+    "statistics.ood_conditions": ("Condition", "score_conditions"),
     "statistics.quality": ("oriented", "quality_metrics"),
     "statistics.quality_intervals": ("with_intervals",),
-    "statistics.regression": ("knn_splits", "ridge_splits", "svr_splits"),
-    "statistics.splits": ("group_splits", "leave_one_group_out", "official_split"),
+    "statistics.regression": ("knn_splits", "none_splits", "ridge_splits", "svr_splits"),
+    "statistics.splits": ("group_splits", "leave_one_group_out", "official_split", "part_rows"),
 }
 _HOME = {name: module for module, names in _DOOR.items() for name in names}
 __all__ = sorted(_HOME)

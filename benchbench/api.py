@@ -38,7 +38,7 @@ def run(
     seeds: Sequence[int] = (0,), limit: int | None = None, precision: str = "float32",
     controls: bool = True, max_feature_gb: float = 20.0, device: str = "auto",
     out: str | Path = "runs", retry: str = "never", timeout: float | None = None,
-    batch_size: int | None = None,
+    batch_size: int | None = None, allow_partial: bool = False,
 ) -> pd.DataFrame:
     """Run every cell of a selection, as ``benchbench run`` does; one row a cell.
 
@@ -55,7 +55,7 @@ def run(
 
     selection = Selection(
         _joined(features), _joined(task), _joined(dataset), _joined(backbone), tuple(seeds), limit,
-        precision, max_feature_gb, controls)
+        precision, max_feature_gb, controls, allow_partial)
     options = Options(Path(out), device, retry, timeout, batch_size, "benchbench.run(…)")
     with Display(sys.stderr) as display:
         records = LocalExecutor(options, display).run(selection)

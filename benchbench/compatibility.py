@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchbench import names
-from benchbench.errors import UsageError
+from benchbench.errors import BenchbenchError, UsageError
 from benchbench.interfaces import Task
 from benchbench.joined import Joined
 from benchbench.names import Selector
-from benchbench.probes import OfReference
+from benchbench.parameters import choices, signature
+from benchbench.probes import Activation, Gradient, Images, OfReference, Pixels, Probe
+from benchbench.registry import registry
 
 if TYPE_CHECKING:
     from benchbench.plan import Cell, Selection
@@ -42,12 +45,74 @@ def impossible(cell: Cell, task: Task, selection: Selection) -> str | None:
     asks_reference = any(isinstance(probe, OfReference) for probe in cell.feature.probes)
     if asks_reference and "reference" not in facts.columns:
         return f"dataset {name} has no references, which a full-reference extractor needs"
+    if facts.unequal is not None and _compares_places(cell):
+        return (f"dataset {name}: {facts.unequal}; an extractor that compares place by place needs "
+                "one size for both; resize or crop them alike")
+    unlabelled = _unlabelled(cell)
+    if unlabelled is not None:
+        return unlabelled
     size = cell.feature_bytes / 1e9
     if size > selection.max_feature_gb:
+        smaller = _smaller(cell, selection.max_feature_gb * 1e9)
         return (f"features of shape {list(cell.feature.shape)} for {facts.n_images} images need "
                 f"{size:.1f} GB, over --max-feature-gb {selection.max_feature_gb:g}; "
-                "choose a smaller reduction")
+                f"{smaller or 'choose a smaller reduction'}")
     return None
+
+
+def _compares_places(cell: Cell) -> bool:
+    """Whether something with places is asked of references, at sizes of their own."""
+    assert cell.feature is not None
+    native = cell.lens.preprocessing.size == "native"
+    inner = [p.probe for p in cell.feature.probes if isinstance(p, OfReference)]
+    return any(isinstance(p, Pixels) or (native and (
+        isinstance(p, Images) or (isinstance(p, Activation) and p.pool == "none"))) for p in inner)
+
+
+def _unlabelled(cell: Cell) -> str | None:
+    """Why the loss ``label`` cannot be had, where it is asked for."""
+    assert cell.feature is not None
+    if not any(needs_label(probe) for probe in cell.feature.probes):
+        return None
+    data, name = cell.source.facts, cell.source.made.part.name
+    others = [loss for loss in cell.lens.facts.losses if loss != "label"]
+    advice = f"; take loss={others[0]}" if others else ""
+    if data.classes is None:
+        return (f"loss 'label' needs a whole number from 0 in the column 'label' for every image, "
+                f"which dataset {name} has not{advice}")
+    known = cell.lens.facts.outputs.get("logits", (data.classes,))[-1]
+    if data.classes > known:
+        return (f"dataset {name} has labels up to {data.classes - 1}, the backbone "
+                f"{known} classes, so there is no loss 'label'{advice}")
+    return None
+
+
+def needs_label(probe: Probe) -> bool:
+    """Whether the probe depends on the images' labels, not on their pixels alone."""
+    if isinstance(probe, OfReference):
+        return needs_label(probe.probe)
+    return isinstance(probe, Gradient) and probe.loss == "label"
+
+
+def _smaller(cell: Cell, limit: float) -> str | None:
+    """The largest features that fit, among those one choice of a parameter away."""
+    made, facts, images = cell.extractor, cell.lens.facts, cell.source.facts.n_images
+    if isinstance(made.part, Joined):
+        return None
+    best, advice = 0.0, None
+    for name, (annotation, _) in signature(type(made.part)).items():
+        for choice in choices(annotation):
+            changed = Selector(made.selector.name, {**made.selector.params, name: str(choice)})
+            try:
+                part = registry().make("extractor", changed).part
+                part.probes(facts)
+                shape = part.shape(facts)
+            except BenchbenchError:  # no choice for this backbone
+                continue
+            size = 4 * math.prod(shape) * images
+            if best < size <= limit:
+                best, advice = size, f"{name}={choice} gives {list(shape)}"
+    return f"{advice}, {best / 1e9:.2g} GB" if advice else None
 
 
 def refuse_hopeless(

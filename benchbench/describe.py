@@ -9,7 +9,7 @@ from benchbench.errors import DataError
 from benchbench.facts import BackboneFacts, Layer
 from benchbench.fitting import recipe_digest, weights_digest
 from benchbench.interfaces import Backbone
-from benchbench.pooling import pooled_channels
+from benchbench.pooling import layout_of, pooled_channels
 from benchbench.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -82,8 +82,10 @@ def _trace(
                 f"[images, …]; return one row an image"
             )
     silent = [n for n, m in modules.items() if n not in seen and _parameter(m, "weight")]
-    layout = str(getattr(model, "output_fmt", ""))
-    layers = tuple(_layer(name, modules[name], seen.get(name), layout) for name in (*seen, *silent))
+    layers = tuple(
+        _layer(name, modules[name], seen.get(name), layout_of(modules[name], model))
+        for name in (*seen, *silent)
+    )
     return layers, {name: tuple(output.shape[1:]) for name, output in outputs.items()}
 
 

@@ -26,9 +26,8 @@ def cell_record(
     """The record of a cell."""
     facts, lens = cell.source.facts, cell.lens
     part = cell.source.made.part
-    fitted_on_test = [name for name in lens.facts.fitted_on if shares_images(name, cell)]
-    marks = [f"backbone fitted on this dataset's own references ({name})"
-             for name in fitted_on_test]
+    tested = set(outcome.outcome.predictions["image"]) if outcome else None
+    marks = [mark for name in lens.facts.fitted_on if (mark := fitting_mark(name, cell, tested))]
     return Record(
         cell=cell.id, status=status, reason=reason, traceback=traceback,
         notes=[*marks, *lens.preprocessing.notes, *notes,
@@ -67,17 +66,25 @@ def cell_record(
     )
 
 
-def shares_images(fitted_on: str, cell: Cell) -> bool:
-    """Whether the dataset that the backbone was fitted on shows pictures of this cell's dataset."""
+def fitting_mark(fitted_on: str, cell: Cell, tested: set[str] | None = None) -> str | None:
+    """What the record has to say where the dataset that the backbone was fitted on shows pictures
+    of this cell's dataset, or where nobody can tell. ``tested`` are the images that were tested, of
+    a dataset with a split some; None stands for all."""
     from benchbench.catalogue import make_dataset
     from benchbench.names import parse
 
-    fitted = make_dataset(parse(fitted_on)).part
-    tested = cell.source.made.part
-    seen = set(fitted.table()["image"])
-    table = tested.table()
-    asked = set(table["reference"]) if "reference" in table else set(table["image"])
-    return bool(seen & asked)
+    try:
+        seen = set(make_dataset(parse(fitted_on)).part.table()["image"])
+        table = cell.source.made.part.table()
+    except Exception as error:  # a plugin's table may raise anything; the cell's end stays its own
+        return (f"whether the backbone was fitted on this dataset's pictures cannot be checked: "
+                f"{fitted_on!r} cannot be read ({type(error).__name__})")
+    if tested is not None:
+        table = table[table["image"].isin(tested)]
+    asked = set(table["image"]) | (set(table["reference"]) if "reference" in table else set())
+    if not seen & asked:
+        return None
+    return f"backbone fitted on this dataset's own references ({fitted_on})"
 
 
 def _given(selector: Selector, params: dict[str, Any]) -> dict[str, Any]:

@@ -27,19 +27,23 @@ class Evaluated:
     n: int
 
     @property
+    def n_tested(self) -> int:
+        return self.n if self.outcome.n_tested is None else self.outcome.n_tested
+
+    @property
     def n_scored(self) -> int:
         made = self.outcome.predictions
         return int(made["image"][np.isfinite(made["prediction"].to_numpy(float))].nunique())
 
     @property
     def status(self) -> str:
-        return "ok" if self.n_scored == self.n else "failed"
+        return "ok" if self.n_scored == self.n_tested else "failed"
 
     @property
     def reason(self) -> str | None:
-        if self.n_scored == self.n:
+        if self.status == "ok":
             return None
-        return f"{self.n_scored} of {self.n} images were scored; every row has to be"
+        return f"{self.n_scored} of {self.n_tested} images were scored; every one has to be"
 
     def write(self, path: Path) -> str:
         """Write the predictions whole; gives their digest."""

@@ -14,7 +14,10 @@ class DatasetFacts:
     """What a plan has to know of a dataset.
 
     ``fingerprint`` covers ids, labels and file digests, ``images`` only ids, references and file
-    digests: a changed label gives new cells, not new features.
+    digests: a changed label gives new cells, not new features. ``classes`` is one more than the
+    largest label, None unless every image has a whole number from 0 for a label. ``conditions`` are
+    the pairs ``distortion/level`` that there are, ``unequal`` names the first image whose size is
+    not its reference's.
     """
 
     n: int
@@ -29,14 +32,18 @@ class DatasetFacts:
     std_kind: str | None = None
     size: str = "native"
     notes: tuple[str, ...] = ()
+    classes: int | None = None
+    conditions: tuple[str, ...] = ()
+    unequal: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DatasetFacts:
-        tuples = ("columns", "notes")
-        return cls(**{k: tuple(v) if k in tuples else v for k, v in data.items()})
+        """Raises ``KeyError`` or ``TypeError`` for facts that another version wrote."""
+        own = {name: tuple(data[name]) for name in ("columns", "notes", "conditions")}
+        return cls(**{**data, **own, "classes": data["classes"], "unequal": data["unequal"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,9 @@ class BackboneFacts:
 
     ``outputs`` maps each output's name to its shape for one image at the model's own size.
     ``weights`` identifies the weights: ``sha256:…`` of the tensors, or ``recipe:…`` of what is
-    fitted here. ``fitted_on`` names the datasets whose images were seen in fitting.
+    fitted here. ``fitted_on`` names the datasets whose images were seen in fitting. ``other_size``
+    is True where a plan gives the model images of another size than its own, so that the shapes of
+    maps are not those written here.
     """
 
     gives: tuple[str, ...] = ()
@@ -70,6 +79,7 @@ class BackboneFacts:
     parameters: int = 0
     fitted_on: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    other_size: bool = False
 
     def layer(self, name: str) -> Layer:
         """The layer of that name; a wrong one is answered with the nearest."""

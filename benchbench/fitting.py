@@ -57,7 +57,7 @@ def fitted(
     """
     from filelock import FileLock
 
-    path = store_root() / "weights" / f"{recipe_digest(recipe)}.safetensors"
+    path = _path(recipe)
     stored = _read(path, recipe)
     if stored is not None:
         return stored
@@ -68,7 +68,31 @@ def fitted(
             with _threads(threads):
                 stored = _checked(fit())
             _write(path, recipe, stored)
+            _partial(path).unlink(missing_ok=True)
     return stored
+
+
+def checkpoint(recipe: Mapping[str, Any]) -> dict[str, torch.Tensor] | None:
+    """The state that a killed fit of this recipe left; None where there is none to go on from."""
+    return _read(_partial(_path(recipe)), recipe)
+
+
+def keep_checkpoint(recipe: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> None:
+    """Keep a fit's state so far, whole or not at all; ``fitted`` removes it when the fit is done.
+
+    ``state`` holds all that the rest of the fit follows from: weights, the optimiser's tensors,
+    the generator's state, counters.
+    """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    _write(_partial(_path(recipe)), recipe, contiguous)
+
+
+def _path(recipe: Mapping[str, Any]) -> Path:
+    return store_root() / "weights" / f"{recipe_digest(recipe)}.safetensors"
+
+
+def _partial(path: Path) -> Path:
+    return path.with_suffix(".part")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -58,11 +59,12 @@ def _extract(
     parts = [registry().make("extractor", s).part for s in selectors]
     extractor = parts[0] if len(parts) == 1 else Joined(parts, [str(s) for s in selectors])
     facts = describe(backbone)
-    probes = extractor.probes(facts)
+    used = Preprocessing.of(facts.preprocessing, options, "native")
+    sizes = {used.output_size(*image.shape[:2]) for image in arrays}
+    probes = extractor.probes(replace(facts, other_size=sizes != {used.model_size}))
     if any(isinstance(probe, OfReference) for probe in probes):
         raise UsageError(f"extract: {extractor.name} compares images with references; "
                          "use benchbench.run on a dataset that has them")
-    used = Preprocessing.of(facts.preprocessing, options, "native")
     place = choose_device(device)
     net = backbone.build()
     before = next((p.device for p in net.parameters()), torch.device("cpu"))

@@ -194,12 +194,18 @@ class Features:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a task found: scores by name, per-image predictions, notes for the reader."""
+    """What a task found: scores by name, per-image predictions, notes for the reader.
+
+    ``n_tested`` is how many images the protocol tests (an official split has training rows that are
+    never tested); None where it is every row. Unless so many have a finite prediction, the cell has
+    failed.
+    """
 
     scores: dict[str, Score]
     predictions: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    n_tested: int | None = None
 
 
 class Task(Part):

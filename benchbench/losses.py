@@ -47,6 +47,11 @@ def label(outputs: Outputs, labels: Tensor | None) -> Tensor:
     if labels is None:
         raise UsageError("loss 'label': the dataset has no labels; take 'pseudo-label'")
     logits = _get(outputs, "logits")
+    if int(labels.max()) >= logits.shape[1]:  # on a GPU, cross_entropy would end the process
+        raise UsageError(
+            f"loss 'label': label {int(labels.max())} is none of the {logits.shape[1]} classes; "
+            "take 'pseudo-label'"
+        )
     return F.cross_entropy(logits, labels.to(logits.device).long(), reduction="none")
 
 

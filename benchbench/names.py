@@ -56,6 +56,7 @@ def parse(text: str) -> Selector:
     if not bracket:
         return Selector(name)
     if not rest.endswith("]"):
+        split(text, ",")
         raise UsageError(f"name {text!r}: expected nothing after the closing ']'")
     try:
         given = split(rest[:-1], ",")

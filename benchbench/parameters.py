@@ -117,6 +117,13 @@ def describe(annotation: Any) -> str:
     return names.get(annotation, str(annotation))
 
 
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """What a parameter may be, where its annotation counts that up; else nothing."""
+    if _is_union(annotation):
+        return tuple(c for part in typing.get_args(annotation) for c in choices(part))
+    return typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
+
+
 def _convert(text: str, kind: Any) -> Any:
     if typing.get_origin(kind) is Literal:
         for choice in typing.get_args(kind):

@@ -10,12 +10,18 @@ from typing import Any
 
 from benchbench import names
 from benchbench.catalogue import backbone_facts, make_dataset
-from benchbench.compatibility import check_selection, impossible, refuse_hopeless
+from benchbench.compatibility import (
+    check_selection,
+    impossible,
+    needs_label,
+    refuse_hopeless,
+)
 from benchbench.errors import BenchbenchError, UsageError
 from benchbench.facts import BackboneFacts, DatasetFacts
 from benchbench.identity import ENGINE, digest, library_versions
 from benchbench.joined import Joined
 from benchbench.names import Selector
+from benchbench.partial import Present
 from benchbench.preprocessing import Preprocessing
 from benchbench.probes import Probe
 from benchbench.registry import Made, Registry, registry
@@ -38,6 +44,7 @@ class Selection:
     precision: str = "float32"
     max_feature_gb: float = 20.0
     controls: bool = True
+    allow_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +168,16 @@ def make_plan(selection: Selection) -> Plan:
 
 def _source(selector: Selector, selection: Selection) -> Source:
     made = make_dataset(selector)
+    if selection.allow_partial:
+        made = replace(made, part=Present(made.part), identity={**made.identity, "partial": True})
     return Source(made, dataset_facts(made, selection.limit), selection.limit)
 
 
 def _lens(made: Made, source: Source) -> Lens:
     facts = backbone_facts(made)
     preprocessing = Preprocessing.of(facts.preprocessing, made.overrides, source.facts.size)
-    return Lens(made, facts, preprocessing)
+    other = preprocessing.crop != preprocessing.model_size
+    return Lens(made, replace(facts, other_size=other), preprocessing)
 
 
 def _grid(
@@ -245,6 +255,8 @@ def _cell(
             f"{type(error).__name__}: {error}")
         return replace(cell, reason=said, error=traceback.format_exc())
     sees = {**seen, "images": source.facts.images, "libraries": library_versions()}
+    if any(needs_label(probe) for probe in feature.probes):
+        sees["labels"] = source.facts.fingerprint
     cell = replace(cell, feature=feature, sees=sees, features_key=digest(sees))
     return replace(cell, reason=impossible(cell, task.part, selection))
 

@@ -57,8 +57,9 @@ class Gradient(Probe):
     """The gradient of a per-image loss to one parameter of a layer, reduced inside the hook.
 
     ``full``: the gradient ``[images, *parameter.shape]``. ``norm``: its ``ord``-norm ``[images]``.
-    ``filter``: one ``ord``-norm an output unit ``[images, units]``. ``sketch``: ``[images, width]``,
-    a random projection drawn from ``seed`` that preserves inner products in expectation.
+    ``filter``: one ``ord``-norm an output unit, ``[images, units]``. ``sketch``: a random
+    projection ``[images, width]``, drawn from ``seed``, that preserves inner products in
+    expectation.
     """
 
     layer: str

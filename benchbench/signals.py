@@ -36,13 +36,14 @@ class LiveBackbone:
 class Signals(Mapping[Probe, Any]):
     """Finished tensors by probe. Reading a probe that failed raises what it failed with.
 
-    ``notes`` says what the record has to say, each thing once in a reactor's life.
+    ``notes`` holds what the record has to say, each thing once in a reactor's life, with the
+    probes that it is about.
     """
 
     def __init__(self) -> None:
         self.found: dict[Probe, Any] = {}
         self.errors: dict[Probe, Exception] = {}
-        self.notes: list[str] = []
+        self.notes: dict[str, set[Probe]] = {}
 
     def __getitem__(self, probe: Probe) -> Any:
         if probe in self.errors:
@@ -54,7 +55,6 @@ class Signals(Mapping[Probe, Any]):
 
     def __len__(self) -> int:
         return len(self.found | self.errors)
-
 
 
 _KINDS = (Activation, Gradient, Images, Model, Output, Pixels)
@@ -130,7 +130,7 @@ class Reactor:
                 return forward()
         signals.found.update(batch.rows)
         signals.errors.update(batch.errors)
-        signals.notes += batch.notes
+        signals.notes |= batch.notes
         return outputs
 
     def _forward(self, inputs: Tensor, signals: Signals) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from benchbench.features import FeatureWriter
 from benchbench.interfaces import Backbone, Dataset
 from benchbench.loading import Loaded, load_images
 from benchbench.memory import out_of_memory, peak_mb, release, start_peak
+from benchbench.plan import Feature
 from benchbench.precision import precision_scope
 from benchbench.preprocessing import Preprocessing
 from benchbench.probes import OfReference, Pixels, Probe
@@ -73,7 +74,7 @@ class Sweeper:
         self.lanes = [_Lane(job, self.images) for job in jobs]
         self.mean, self.std = preprocessing.tensors(torch.float32, device)
         self.kept: dict[int, dict[Probe, Any]] = {}
-        self.said: dict[str, None] = {}
+        self.said: dict[str, set[Probe]] = {}
         self._reactors: dict[frozenset[Probe], Reactor] = {}
 
     def run(self) -> SweepResult:
@@ -98,6 +99,11 @@ class Sweeper:
         self.result.batch_size = self.size.largest
         self.result.oom_retries = self.size.retries
         return self.result
+
+    def notes(self, feature: Feature) -> list[str]:
+        """What the sweep had to say of the signals that these features are made of."""
+        asked = {p.probe if isinstance(p, OfReference) else p for p in feature.probes}
+        return [note for note, probes in self.said.items() if probes & asked]
 
     def _stages(self) -> list[list[int]]:
         if not any(lane.inner for lane in self.lanes):
@@ -182,7 +188,8 @@ class Sweeper:
         if reactor is None:
             reactor = self._reactors[probes] = Reactor(self.backbone, self.model, probes)
         signals = reactor(inputs, labels=labels)
-        self.said |= dict.fromkeys(signals.notes)
+        for note, about in signals.notes.items():
+            self.said.setdefault(note, set()).update(about)
         return signals
 
     def _extract(self, lane: _Lane, part: list[Loaded], signals: Any,

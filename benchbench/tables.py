@@ -12,6 +12,7 @@ from benchbench.errors import DataError
 from benchbench.facts import DatasetFacts
 from benchbench.identity import ENGINE, digest
 from benchbench.interfaces import Dataset, ImageFacts
+from benchbench.partial import refuse_missing
 from benchbench.registry import Made
 
 if TYPE_CHECKING:
@@ -93,6 +94,17 @@ def image_ids(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys([*rows, *table["reference"]]))
 
 
+def class_labels(table: pd.DataFrame, images: list[str]) -> list[int] | None:
+    """The images' class indices, where each of them has a whole number from 0 for a label."""
+    import pandas as pd
+
+    if "label" not in table or images != list(table["image"]):
+        return None
+    values = pd.to_numeric(table["label"], errors="coerce")
+    whole = values.ge(0) & values.mod(1).eq(0)
+    return [int(value) for value in values] if whole.all() else None
+
+
 def dataset_facts(made: Made, limit: int | None = None) -> DatasetFacts:
     """The facts of a dataset, from the store while no file behind them has changed."""
     dataset: Dataset = made.part
@@ -104,6 +116,7 @@ def dataset_facts(made: Made, limit: int | None = None) -> DatasetFacts:
             return DatasetFacts.from_json(kept["facts"])
     table = load_table(dataset, limit)
     images = image_ids(table)
+    refuse_missing(dataset, table, images)
     found = dict(zip(images, dataset.inspect(images), strict=True))
     facts = _facts(made, table, found)
     files = [*dataset.sources(), *(p for i in images if (p := dataset.path(i)) is not None)]
@@ -118,6 +131,7 @@ def _facts(made: Made, table: pd.DataFrame, found: dict[str, ImageFacts]) -> Dat
     pairs = [[i, found[i].digest, r, found[r].digest if r is not None else None]
              for i, r in zip(table["image"], reference, strict=True)]
     labels = {name: [_plain(v) for v in table[name]] for name in table.columns}
+    classes = class_labels(table, image_ids(table))
     meaning = [dataset.score_kind, dataset.higher_is_better, dataset.std_kind]
     return DatasetFacts(
         n=len(table),
@@ -132,7 +146,28 @@ def _facts(made: Made, table: pd.DataFrame, found: dict[str, ImageFacts]) -> Dat
         std_kind=dataset.std_kind,
         size=dataset.size,
         notes=tuple(dataset.notes),
+        classes=None if classes is None else max(classes) + 1,
+        conditions=_conditions(table),
+        unequal=_unequal(table, found),
     )
+
+
+def _conditions(table: pd.DataFrame) -> tuple[str, ...]:
+    if "distortion" not in table or "level" not in table:
+        return ()
+    pairs = table[["distortion", "level"]].drop_duplicates()
+    return tuple(sorted(f"{kind}/{level}" for kind, level in pairs.itertuples(index=False)))
+
+
+def _unequal(table: pd.DataFrame, found: dict[str, ImageFacts]) -> str | None:
+    if "reference" not in table:
+        return None
+    for image, reference in zip(table["image"], table["reference"], strict=True):
+        a, b = found[image], found[reference]
+        if (a.height, a.width) != (b.height, b.width):
+            return (f"image {image!r} is {a.height}x{a.width} (height x width), its reference "
+                    f"{reference!r} {b.height}x{b.width}")
+    return None
 
 
 def _plain(value: Any) -> Any:

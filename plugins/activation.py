@@ -145,7 +145,7 @@ def _fault(layer: Layer, pool: Pool, facts: BackboneFacts) -> str | None:
     if layer.output is None:
         return "its output is not one tensor with a row an image; take the block around it"
     if pool == "none":
-        if len(layer.output) > 1 and facts.preprocessing.get("size") == "native":
+        if len(layer.output) > 1 and facts.other_size:
             return "its output grows with the image; take pool=avg, or the backbone's size=model"
     elif layer.channels is None:
         return f"its output {layer.output} has no channels to keep; take pool=none"

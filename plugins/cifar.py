@@ -8,7 +8,7 @@ in the rows from (s-1)·10,000, and ``labels.npy``). Ids are ``<file>/<number>``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 _RECORD = 3073
 
 
-def rows(root: Path, files: Sequence[Path], options: Mapping[str, Any]) -> list[dict[str, str]]:
+def rows(
+    root: Path, files: Sequence[Path], options: Mapping[str, Any]
+) -> Iterator[dict[str, str]]:
     """The cells of each row: ``image``, ``class``, ``number``, and ``batch`` or ``distortion`` and
     ``level``."""
-    if options["layout"] == "batches":
-        return [row for file in files for row in _batch_rows(file)]
-    return [row for file in files if file.stem != "labels" for row in _stack_rows(file)]
+    for file in files:
+        if options["layout"] == "batches":
+            yield from _batch_rows(file)
+        elif file.stem != "labels":
+            yield from _stack_rows(file)
 
 
 def load(root: Path, image: str, options: Mapping[str, Any]) -> np.ndarray:
@@ -40,25 +44,21 @@ def load(root: Path, image: str, options: Mapping[str, Any]) -> np.ndarray:
     return stack[(int(level) - 1) * (len(stack) // 5) + int(number)].copy()
 
 
-def _batch_rows(file: Path) -> list[dict[str, str]]:
-    return [
-        {"image": f"{file.stem}/{i:05d}", "class": str(record[0]), "number": f"{i:05d}",
-         "batch": file.stem}
-        for i, record in enumerate(_records(file))
-    ]
+def _batch_rows(file: Path) -> Iterator[dict[str, str]]:
+    for i, record in enumerate(_records(file)):
+        yield {"image": f"{file.stem}/{i:05d}", "class": str(record[0]), "number": f"{i:05d}",
+               "batch": file.stem}
 
 
-def _stack_rows(file: Path) -> list[dict[str, str]]:
+def _stack_rows(file: Path) -> Iterator[dict[str, str]]:
     stack, labels = _stack(file), _stack(file.with_name("labels.npy"))
     if len(labels) != len(stack) or len(stack) % 5:
         raise DataError(f"{file}: {len(stack)} images for {len(labels)} labels, expected as many "
                         "and a multiple of five; fetch it anew")
     each = len(stack) // 5
-    return [
-        {"image": f"{file.stem}/{i // each + 1}/{i % each:05d}", "class": str(int(label)),
-         "number": f"{i % each:05d}", "distortion": file.stem, "level": str(i // each + 1)}
-        for i, label in enumerate(labels)
-    ]
+    for i, label in enumerate(labels):
+        yield {"image": f"{file.stem}/{i // each + 1}/{i % each:05d}", "class": str(int(label)),
+               "number": f"{i % each:05d}", "distortion": file.stem, "level": str(i // each + 1)}
 
 
 @lru_cache(maxsize=32)

@@ -69,19 +69,25 @@ class PixelStatistics(Extractor):
         import torch
         import torch.nn.functional as F
 
-        images = signals[Pixels()].double() / 255
-        values = images.flatten(2)
-        mean = values.mean(2)
+        pixels = signals[Pixels()]
+        # Moments follow exactly from how often each of the 256 values occurs.
+        places = torch.arange(pixels.shape[0] * 3, device=pixels.device, dtype=torch.int32)
+        binned = pixels.flatten(2).int() + 256 * places.view(-1, 3, 1)
+        counts = torch.bincount(binned.flatten(), minlength=256 * len(places)).view(-1, 3, 256)
+        share = counts.double() / counts[0, 0].sum()
+        values = torch.arange(256, device=pixels.device, dtype=torch.float64) / 255
+        mean = share @ values
         centred = values - mean.unsqueeze(2)
-        variance = centred.square().mean(2)
+        variance = (share * centred.square()).sum(2)
         # Pixels are multiples of 1/255: a variance below this is rounding.
         flat = variance < 1e-12
         safe = torch.where(flat, 1.0, variance)
-        skewness = torch.where(flat, 0.0, centred.pow(3).mean(2) / safe**1.5)
-        kurtosis = torch.where(flat, 0.0, centred.pow(4).mean(2) / safe**2 - 3)
+        skewness = torch.where(flat, 0.0, (share * centred**3).sum(2) / safe**1.5)
+        kurtosis = torch.where(flat, 0.0, (share * centred**4).sum(2) / safe**2 - 3)
+        images = pixels.float()
         down = F.pad(images[:, :, 1:] - images[:, :, :-1], (0, 0, 0, 1))
         right = F.pad(images[..., 1:] - images[..., :-1], (0, 1))
-        magnitude = (down.square() + right.square()).sqrt().flatten(2)
+        magnitude = torch.hypot(down, right).flatten(2) / 255
         spread, size = torch.std_mean(magnitude, 2, correction=0)
         rows = torch.stack([mean, variance.sqrt(), skewness, kurtosis, size, spread], 2)
         return rows.flatten(1).float()

@@ -120,7 +120,7 @@ def luma(images: torch.Tensor) -> torch.Tensor:
 
 
 def similarity(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean SSIM, and its contrast and structure alone, of ``[n, 1, height, width]``: two ``[n]``."""
+    """Of ``[n, 1, height, width]`` mean SSIM, and its contrast and structure alone: two ``[n]``."""
     import torch
     import torch.nn.functional as F
 

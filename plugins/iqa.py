@@ -27,7 +27,10 @@ class ImageQuality(Task):
 
     ``protocol`` of ``mode=nr``: ``random`` splits of 80/20 by group (``splits`` of them, the score
     is the median), the dataset's ``official`` split, or ``leave-one-out`` by group. ``distance``
-    of ``mode=fr``. ``labels=shuffled`` is the control that learns from permuted scores.
+    of ``mode=fr``. ``components`` of a PCA before ``svr`` or ``knn``. ``labels=shuffled`` is the
+    control that learns from and is tested against permuted scores: learned from permuted scores
+    alone, a slope of the wrong sign or of the right one is left to chance, and a rank correlation
+    does not see how small it is.
     """
 
     name = "iqa"
@@ -39,7 +42,9 @@ class ImageQuality(Task):
     def __init__(
         self, *, mode: Literal["all", "fr", "nr", "score"] = "all",
         distance: Literal["cosine", "l2", "spearman"] = "cosine",
-        regressor: Literal["ridge", "svr", "knn"] = "ridge",
+        regressor: Literal["ridge", "svr", "knn", "none"] = "ridge",
+        components: int | None = None,
+        scaling: Literal["split", "set"] = "split",
         protocol: Literal["random", "official", "leave-one-out"] = "random",
         splits: int = 100, labels: Literal["given", "shuffled"] = "given",
     ) -> None:
@@ -47,6 +52,14 @@ class ImageQuality(Task):
             raise UsageError(f"iqa[splits={splits}]: expected at least 1")
         self.mode, self.distance, self.regressor = mode, distance, regressor
         self.protocol, self.splits, self.labels = protocol, splits, labels
+        self.components, self.scaling = components, scaling
+        if components is not None and regressor not in ("svr", "knn"):
+            raise UsageError(f"iqa[components={components}]: for regressor=svr or knn, "
+                             f"not {regressor}")
+        if scaling == "set" and regressor != "ridge":
+            raise UsageError(f"iqa[scaling=set]: for regressor=ridge, not {regressor}")
+        if mode == "score":
+            self.takes = ("score",)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -95,8 +108,10 @@ class ImageQuality(Task):
             for name, e in found.estimates.items()
             if name in METRICS or (name == "outlier_ratio" and e.defined)
         }
-        predictions = _predictions(table, range(len(table)), 0, quality)
-        details = {"mapping": describe_fit(found.fit)}
+        # What is kept announces the score itself, so that every figure follows from the file alone.
+        predictions = _predictions(table, range(len(table)), 0, oriented(quality, rising))
+        details = {"mapping": describe_fit(found.fit),
+                   "by": _by(oriented(quality, rising), target, table)}
         return Outcome(scores, predictions, _caveats(scores), details)
 
     def _no_reference(self, features: Features, table: pd.DataFrame, seed: int) -> Outcome:
@@ -109,10 +124,10 @@ class ImageQuality(Task):
         groups = table["group"].astype(str).to_numpy()
         target = table["score"].to_numpy(float)
         splits = self._splits(table, groups, seed)
-        learned = target
         if self.labels == "shuffled":
-            learned = np.random.default_rng(seed).permutation(target)
-        fitted = self._regress(rows, learned, groups, splits)
+            table = table.assign(score=np.random.default_rng(seed).permutation(target))
+            target = table["score"].to_numpy(float)
+        fitted = self._regress(rows, target, groups, splits)
         each = [quality_metrics(p, target[s.test])
                 for p, s in zip(fitted.predictions, splits, strict=True)]
         intervals = bootstrap_median_over_splits(fitted.predictions, splits, target, groups,
@@ -132,14 +147,19 @@ class ImageQuality(Task):
              for k, (p, s) in enumerate(zip(fitted.predictions, splits, strict=True))],
             ignore_index=True)
         usable = [v for f in each if (v := f.estimates["srocc"].value) is not None]
+        scores["srocc_mean"] = Score(float(np.mean(usable)) if usable else None,
+                                     note=None if usable else scores["srocc"].note)
         details = {
             "splits": len(splits), "regressor": self.regressor,
-            "srocc_mean": float(np.mean(usable)) if usable else None,
             "srocc_sd": float(np.std(usable, ddof=1)) if len(usable) > 1 else None,
             "penalties": [float(p) for p in fitted.penalties],
             "test_groups": [list(map(str, s.test_groups)) for s in splits],
         }
-        return Outcome(scores, predictions, [*fitted.notes, *_caveats(scores)], details)
+        tested = len(np.unique(np.concatenate([s.test for s in splits])))
+        notes = [*fitted.notes, *_caveats(scores)]
+        if tested < len(table):
+            notes.append(f"the splits test {tested} of {len(table)} images")
+        return Outcome(scores, predictions, notes, details, n_tested=tested)
 
     def _splits(self, table: pd.DataFrame, groups: np.ndarray, seed: int) -> Sequence[Any]:
         from benchbench import group_splits, leave_one_group_out, official_split
@@ -154,8 +174,13 @@ class ImageQuality(Task):
                  splits: Sequence[Any]) -> Any:
         import benchbench
 
+        options: dict[str, Any] = {}
+        if self.regressor == "ridge":
+            options["scaling"] = self.scaling
+        elif self.components is not None:
+            options["components"] = self.components
         regress = getattr(benchbench, f"{self.regressor}_splits")
-        return regress(rows, target, groups, splits)
+        return regress(rows, target, groups, splits, **options)
 
 
 def distances(a: np.ndarray, b: np.ndarray, kind: str) -> np.ndarray:
@@ -176,6 +201,22 @@ def distances(a: np.ndarray, b: np.ndarray, kind: str) -> np.ndarray:
     cosine = np.divide(dot, length, out=np.zeros_like(dot), where=length > 0)
     same = (a == b).all(axis=1)
     return np.asarray(np.where(same, 0.0, 1.0 - cosine))
+
+
+def _by(quality: np.ndarray, target: np.ndarray, table: pd.DataFrame) -> dict[str, Any]:
+    """SROCC of each distortion's and each level's images alone; null where it is undefined."""
+    from benchbench import srocc
+
+    found: dict[str, Any] = {}
+    for column in ("distortion", "level"):
+        if column in table:
+            labels = table[column].astype(str).to_numpy()
+            found[column] = {
+                name: {"n": int((labels == name).sum()),
+                       "srocc": srocc(quality[labels == name], target[labels == name]).value}
+                for name in sorted(set(labels))
+            }
+    return found
 
 
 def describe_fit(fit: Any) -> dict[str, Any] | None:

@@ -76,7 +76,14 @@ class Latent(Extractor):
         return [*probes, Images()] if self.what == "sample" else probes
 
     def shape(self, facts: BackboneFacts) -> tuple[int, ...]:
-        return facts.outputs[self._needed(facts)[0]]
+        name = self._needed(facts)[0]
+        shape = facts.outputs[name]
+        if len(shape) > 1 and facts.other_size:
+            raise UsageError(
+                f"latent[what={self.what}]: {name} grows with the image; take activation, which "
+                "pools it, or the backbone's size=model"
+            )
+        return shape
 
     def extract(self, signals: Mapping[Probe, Any]) -> torch.Tensor:
         import torch

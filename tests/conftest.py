@@ -57,12 +57,11 @@ def fresh_registry() -> Iterator[None]:
 def toys(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None
 ) -> Path:
-    """The folder of the toy plugin of ``tests.toys``; it is on the plugin path."""
-    from tests.toys import TOY, forget_plugins
+    """The folder of the plugins of ``tests.toys``; it is on the plugin path."""
+    from tests.toys import forget_plugins, write_plugins
 
     folder = tmp_path / "plugins"
-    folder.mkdir()
-    (folder / "toy.py").write_text(TOY, encoding="utf-8")
+    write_plugins(folder)
     monkeypatch.setenv("BENCHBENCH_PLUGIN_PATH", str(folder))
     forget_plugins()
     return folder

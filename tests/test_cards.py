@@ -80,9 +80,9 @@ def test_a_card_s_path_is_as_good_as_a_name(card: Path, monkeypatch: pytest.Monk
     assert (facts.n, facts.n_images, facts.groups, facts.n_official) == (3, 4, 1, 10)
     monkeypatch.chdir(card.parent)
     assert dataset_facts(make_dataset(Selector("./mine.toml"))).fingerprint == facts.fingerprint
-    with pytest.raises(UsageError, match="a card takes no parameters"):
+    with pytest.raises(UsageError, match=r"unknown parameter 'n' \(its parameters: distortion\)"):
         make_dataset(Selector(str(card), {"n": "3"}))
-    with pytest.raises(UsageError, match="other.toml: no such file"):
+    with pytest.raises(UsageError, match=r"other.toml: no such file"):
         make_dataset(Selector("other.toml"))
 
 
@@ -92,7 +92,7 @@ def test_the_folder_may_lie_below_the_data_root(
     elsewhere = tmp_path / "cards"
     elsewhere.mkdir()
     moved = card.rename(elsewhere / "mine.toml")
-    with pytest.raises(DataError, match=r"scores.csv was not found in .*cards/pictures; set --data-"):
+    with pytest.raises(DataError, match=r"scores.csv was not found in .*cards/pictures; set --"):
         CardDataset(moved).table()
     monkeypatch.setenv("BENCHBENCH_DATA", str(tmp_path))
     assert len(CardDataset(moved).table()) == 3
@@ -103,7 +103,7 @@ def test_the_folder_may_lie_below_the_data_root(
 
 def test_how_to_obtain_the_data_is_the_card_s_word(card: Path) -> None:
     card.write_text('obtain = "ask the authors"\n' + CARD.replace("pictures", "none"))
-    with pytest.raises(DataError, match="; ask the authors$"):
+    with pytest.raises(DataError, match=r"; ask the authors$"):
         CardDataset(card).table()
 
 
@@ -114,15 +114,15 @@ def test_how_to_obtain_the_data_is_the_card_s_word(card: Path) -> None:
         ('name = "mine"', "", "key 'name': Field required"),
         ('name = "mine"', 'name = ""', "key 'name': String should have at least 1 char"),
         ('name = "mine"', "name = 3", "key 'name': Input should be a valid string"),
-        ("summary", "sumary", r"unknown key 'sumary'; did you mean 'summary'\? \(known there: name, "),
+        ("summary", "sumary", r"unknown key 'sumary'; did you mean 'summary'\? \(known there: n"),
         ("delimiter", "separator", r"unknown key 'table.separator'; .*\(known there: file, del"),
-        ("distortion =", "distorsion =", "unknown key 'table.columns.distorsion'; did you mean 'dist"),
-        ('file = "scores.csv"', "", "key 'table.file': Field required"),
+        ("distortion =", "distorsion =", "unknown key 'table.columns.distorsion'; did you mean 'd"),
+        ('file = "scores.csv"', "", "key 'table': needs file, pattern or adapter"),
         ('image = "file"', "", "key 'table.columns.image': Field required"),
-        ('delimiter = ";"', 'delimiter = "; "', "key 'table.delimiter': String should have at most 1"),
+        ('delimiter = ";"', 'delimiter = "; "', "key 'table.delimiter': String should have at"),
         ('kind = "dmos"', 'kind = "jnd"', "key 'score.kind': .*'mos', 'dmos' or 'expected-mos'"),
         ("higher_is_better = false", "", "key 'score.higher_is_better': Field required"),
-        ("range = [0, 100]", "range = [100, 0]", r"key 'score': range has to be \[lowest, highest\]"),
+        ("range = [0, 100]", "range = [100, 0]", r"key 'score': range has to be \[lowest, high"),
         ("range = [0, 100]", "range = [0]", "key 'score.range"),
         ('std = "ratings"', 'std = "error"', "key 'score.std': .*'ratings' or 'mean'"),
         ("n_official = 10", "n_official = 0", "key 'n_official': .*greater than or equal to 1"),
@@ -154,8 +154,8 @@ def test_a_card_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("opinion", "mos", "line 1: the card's column 'opinion' for score is missing; the header has "
-         "file, of, mos, "),
+        ("opinion", "mos", "line 1: the card's column 'opinion' for score is missing; the header "
+         "has file, of, mos, "),
         ("unused", "opinion", "line 1: the card's column 'opinion' for score stands twice"),
         ("10.5", "good", "line 2: opinion is 'good', expected a finite number"),
         (";2;", ";nan;", "line 3: spread is 'nan', expected a finite number"),
@@ -165,7 +165,7 @@ def test_a_card_that_is_no_text(tmp_path: Path) -> None:
         (";y", "", "line 3: expected 6 cells"),
         (";y", ";y;z", "line 3: expected 6 cells"),
         ("sub/b1.png", "", "row 3: image is ''"),
-        ("sub/b1.png", "a1.png", "'a1.png' stands in rows 1 and 3"),
+        ("sub/b1.png", "a1.png", "line 4: image 'a1.png' stands in .*line 2 too"),
         (" a.png", "", "row 1: reference is ''"),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_table_that_is_none(card: Path, data: bytes, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("a2.png", "row 2: .*a2.png: no such file"), ("a.png", "reference of row 1: .*a.png: no such")],
+    [("a2.png", "row 2: .*a2.png: no such file"), ("a.png", "reference of row 1: .*a.png: no")],
 )
 def test_a_missing_image_is_named_before_any_sweep(card: Path, name: str, said: str) -> None:
     (card.parent / "pictures" / name).unlink()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load_file
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from benchbench.errors import DataError
 from benchbench.features import (

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbench.identity import canonical, code_digest, digest, file_digest, library_versions, version
+from benchbench.identity import (
+    canonical,
+    code_digest,
+    digest,
+    file_digest,
+    library_versions,
+    version,
+)
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -147,7 +147,7 @@ def test_what_a_constructor_raises_names_the_component() -> None:
 
     with pytest.raises(BenchbenchError, match=r"Sore cannot be made of \{'depth': 0\}: ZeroDiv"):
         build(Sore, bind(Sore, {}, "sore"))
-    with pytest.raises(UsageError, match="^sore.depth=9.: expected at most 8$"):
+    with pytest.raises(UsageError, match=r"^sore.depth=9.: expected at most 8$"):
         build(Sore, bind(Sore, {"depth": "9"}, "sore"))
 
 

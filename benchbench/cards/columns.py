@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchbench.cards.files import whole
 from benchbench.cards.rows import Row, groups_of
 from benchbench.cards.schema import Card
-from benchbench.errors import DataError, nearest
+from benchbench.errors import DataError, UsageError, nearest
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
@@ -28,20 +28,23 @@ def fill_columns(
     table, columns = card.table, card.table.columns.model_dump(exclude_none=True)
     for column, texts in table.drop.items():
         rows = [row for row in rows if row.cells.get(column) not in texts]
+    optional = groups_of(table) | set(table.also)
     images = [_fill(columns["image"], row) for row in rows]
     if table.pattern and (table.file or table.adapter):
         for row, image in zip(rows, images, strict=True):
             row.cells.update(_groups(table.pattern, image, row))
     data: dict[str, list[Any]] = {"image": images}
     for role, source in columns.items():
-        if role != "image" and rows and _available(source, rows[0], card):
+        if role != "image" and any(has := [_has(source, row, optional) for row in rows]):
             known = values.get(role)
             read = _translated(role, known) if known is not None else _READERS.get(role, _text)
-            data[role] = [read(_fill(source, row), row, source) for row in rows]
+            data[role] = [read(_fill(source, row), row, source) if there else None
+                          for row, there in zip(rows, has, strict=True)]
     for role in ("level", "label"):
         if role in data and role not in values:
             data[role] = _numbers(data[role], role)
     for role, wanted in filters.items():
+        _check_asked(card, role, wanted, data.get(role, ()))
         keep = [str(value) in wanted for value in data.get(role, ())]
         rows = _kept(rows, keep)
         data = {name: _kept(column, keep) for name, column in data.items()}
@@ -76,12 +79,11 @@ def _fill(source: str, row: Row) -> str:
                         f"pattern has; {hint}") from error
 
 
-def _available(source: str, row: Row, card: Card) -> bool:
-    """Whether the column can be filled: a group of another pattern, or a file that may be left
-    out, gives none."""
-    names = set(_FIELD.findall(source)) or {source}
-    optional = groups_of(card.table) | set(card.table.also)
-    return not any(name in optional and name not in row.cells for name in names)
+def _has(source: str, row: Row, optional: set[str]) -> bool:
+    """Whether the row has all that the column asks for. What a pattern that did not match, or a
+    file that is not there, would have given may be missing."""
+    names = _FIELD.findall(source) if "{" in source else [source]
+    return all(name in row.cells or name not in optional for name in names)
 
 
 def _groups(patterns: tuple[str, ...], image: str, row: Row) -> dict[str, str]:
@@ -136,11 +138,18 @@ def _numbers(texts: list[str], role: str) -> list[Any]:
     """Whole numbers where all are; a label only where no two spellings would become one."""
     try:
         numbers = [int(text) for text in texts]
-    except ValueError:
+    except (TypeError, ValueError):  # None where there is none
         return texts
     if role == "label" and any(str(n) != text for n, text in zip(numbers, texts, strict=True)):
         return texts
     return numbers
+
+
+def _check_asked(card: Card, role: str, wanted: set[str], values: Iterable[Any]) -> None:
+    known = {str(value): None for value in values}
+    for text in sorted(wanted - set(known)):
+        hint = nearest(text, known) or f"there are {', '.join(list(known)[:30]) or 'none'}"
+        raise UsageError(f"{card.name}: {role}={text}: no row has it; {hint}")
 
 
 def _kept(items: list[Any], keep: list[bool]) -> list[Any]:

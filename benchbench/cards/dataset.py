@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchbench.cards.checksums import check_file
 from benchbench.cards.columns import fill_columns, read_values
-from benchbench.cards.files import Finder, walk
+from benchbench.cards.files import Finder, card_places, folders_of, walk
 from benchbench.cards.parameters import FILTERS
 from benchbench.cards.rows import adapter, read_rows, table_files
 from benchbench.cards.schema import read_card
@@ -55,10 +54,7 @@ class CardDataset(Dataset):
     @property
     def places(self) -> list[Path]:
         """Where the dataset's folder may be: beside the card, below the data root."""
-        bases = [self.card_path.parent]
-        if os.environ.get("BENCHBENCH_DATA"):
-            bases.append(Path(os.environ["BENCHBENCH_DATA"]).expanduser())
-        return [(base / Path(self.card.folder).expanduser()).absolute() for base in bases]
+        return card_places(self.card.folder, self.card_path)
 
     @cached_property
     def root(self) -> Path:
@@ -114,10 +110,6 @@ class CardDataset(Dataset):
                     for name, file in card.table.also.items() if not (self.root / file).is_file()]
         self.notes = (*card.notes, *left_out)
         data, _ = fill_columns(card, rows, values, self._filters)
-        if not data["image"] and self._filters:
-            asked = ", ".join(f"{role}={self.params[role]}" for role in self._filters)
-            raise DataError(f"dataset {card.name!r}: no row has {asked}; "
-                            "look at the values in the table")
         return pd.DataFrame(data)
 
     @cached_property
@@ -130,8 +122,9 @@ class CardDataset(Dataset):
         """Every folder that the files lie in: one that changes has other files."""
         found = {self.root}
         for pattern in self.card.table.pattern:
-            for depth in range(pattern.count("/")):
-                part = "/".join(pattern.split("/")[: depth + 1])
+            parts = folders_of(pattern)
+            for depth in range(1, len(parts)):
+                part = "/".join(parts[:depth])
                 found |= {self.root / path for path, _ in walk(self.root, part, folders=True)}
         return sorted(found)
 

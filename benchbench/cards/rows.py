@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import csv
 import importlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, TextIO
 
 from benchbench.cards.files import Wanted, walk, whole
 from benchbench.cards.schema import TableCard
-from benchbench.errors import DataError
+from benchbench.errors import DataError, nearest
 
 
 class Row(NamedTuple):
-    """One row: the file it stands in, its line (0 for a file of its own), its cells by name."""
+    """One row: the file it stands in, its line or entry there (0 for a file of its own), its cells
+    by name."""
 
     file: Path
     line: int
     cells: dict[str, str]
+    unit: str = "line"
 
     @property
     def place(self) -> str:
-        return f"{self.file}, line {self.line}" if self.line else str(self.file)
+        return f"{self.file}, {self.unit} {self.line}" if self.line else str(self.file)
 
 
 def table_files(root: Path, table: TableCard) -> list[Path]:
@@ -37,14 +40,19 @@ def table_files(root: Path, table: TableCard) -> list[Path]:
 def read_rows(root: Path, table: TableCard, wanted: Wanted) -> list[Row]:
     """Every row, before anything is left out. Raises ``DataError`` with file and line."""
     if table.adapter is not None:
-        rows = _adapted(root, table)
+        rows = _adapted(root, table, wanted)
     elif table.file:
         rows = [row for file in table_files(root, table) for row in _of_text(file, table)]
     else:
         return _of_files(root, table, wanted)
+    if table.grid:
+        _number(rows, table.grid)
     for column, name in table.also.items():
         if (root / name).is_file():
             _join(rows, column, root / name)
+    for column, known in table.terms.items():
+        for row in rows:
+            row.cells[column] = _term(row, column, known)
     return rows
 
 
@@ -58,24 +66,24 @@ def adapter(name: str) -> ModuleType:
                         "correct the card's table.adapter") from error
 
 
-def _adapted(root: Path, table: TableCard) -> list[Row]:
+def _adapted(root: Path, table: TableCard, wanted: Wanted) -> list[Row]:
     files = table_files(root, table)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise DataError(f"{missing[0]}: no such file; put it there")
     assert table.adapter is not None
     given = adapter(table.adapter).rows(root, files, table.options)
-    return [Row(files[0], line, cells) for line, cells in enumerate(given, start=1)]
+    return [Row(files[0], number, cells, "entry") for number, cells in enumerate(given, start=1)
+            if all(asked(cells[name]) for name, asked in wanted.items() if name in cells)]
 
 
 def _of_files(root: Path, table: TableCard, wanted: Wanted) -> list[Row]:
-    """The files of the first pattern that any file matches."""
+    """The files that match a pattern, each once."""
+    found: dict[str, Row] = {}
     for pattern in table.pattern:
-        rows = [Row(root / path, 0, {**groups, "path": path})
-                for path, groups in walk(root, pattern, wanted)]
-        if rows:
-            return rows
-    return []
+        for path, groups in walk(root, pattern, wanted):
+            found.setdefault(path, Row(root / path, 0, {**groups, "path": path}))
+    return list(found.values())
 
 
 def _of_text(file: Path, table: TableCard) -> list[Row]:
@@ -83,6 +91,8 @@ def _of_text(file: Path, table: TableCard) -> list[Row]:
         with file.open(newline="", encoding="utf-8-sig") as handle:
             read = _blanks if table.delimiter == " " else _delimited
             return list(read(handle, file, table))
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror}; put it there") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start}); "
                         "save it as UTF-8") from error
@@ -110,13 +120,13 @@ def _row(file: Path, line: int, header: list[str], cells: list[str]) -> Row:
     if len(cells) != len(header):
         raise DataError(f"{file}, line {line}: expected {len(header)} cells, got {len(cells)}")
     named = dict(zip(header, cells, strict=True))
-    named["file"] = file.stem
+    named.setdefault("table_file", file.stem)
     return Row(file, line, named)
 
 
 def _check_header(header: list[str], file: Path, table: TableCard) -> None:
     """Columns that are neither in the header nor a group of the pattern are refused."""
-    other = {*table.also, "file", *groups_of(table)}
+    other = {*table.also, *table.grid, "table_file", *groups_of(table)}
     for role, column in table.columns.model_dump(exclude_none=True).items():
         if "{" in column or column in other:
             continue
@@ -139,3 +149,22 @@ def _join(rows: list[Row], column: str, file: Path) -> None:
                         "line, in the same order")
     for row, value in zip(rows, values, strict=True):
         row.cells[column] = value
+
+
+def _number(rows: list[Row], grid: Mapping[str, tuple[int, int]]) -> None:
+    """Each row's place in the grid, two digits, the last counter running fastest."""
+    ranges = [range(first, last + 1) for first, last in grid.values()]
+    places = list(itertools.product(*ranges))
+    if len(places) != len(rows):
+        raise DataError(f"{rows[0].file if rows else 'table'}: {len(rows)} rows, expected "
+                        f"{len(places)}; fetch it anew")
+    for row, place in zip(rows, places, strict=True):
+        row.cells.update({name: f"{i:02}" for name, i in zip(grid, place, strict=True)})
+
+
+def _term(row: Row, column: str, known: Mapping[str, str]) -> str:
+    text = row.cells.get(column, "")
+    if text not in known:
+        raise DataError(f"{row.place}: {column} is {text!r}, which the card does not know; "
+                        f"{nearest(text, known) or 'known: ' + ', '.join(known)}")
+    return known[text]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from benchbench.cards.files import folders_of
 from benchbench.cards.parameters import apply_parameters
 from benchbench.errors import DataError, nearest
 
@@ -97,6 +98,8 @@ class TableCard(_Strict):
     pattern: Texts = ()
     also: dict[str, str] = {}
     folders: Texts = ()
+    grid: dict[str, tuple[int, int]] = {}
+    terms: dict[str, dict[str, str]] = {}
     drop: dict[str, Texts] = {}
     values: dict[str, str | dict[str, bool | int | str]] = {}
     adapter: str | None = Field(default=None, pattern=r"^[\w.]+$")
@@ -112,7 +115,7 @@ class TableCard(_Strict):
     @classmethod
     def _compiles(cls, value: Texts) -> Texts:
         for pattern in value:
-            for part in (pattern, *pattern.split("/")):
+            for part in (pattern, *folders_of(pattern)):
                 try:
                     re.compile(part)
                 except re.error as error:

@@ -13,10 +13,12 @@ COMMANDS = {
     "run": "Run every cell of a selection and print the table.",
     "plan": "Show what would run, what is stored, what is skipped and why.",
     "list": "List datasets, backbones, features, tasks or layers.",
+    "prepare": "Fetch and check datasets, or say where to ask for them.",
     "plugins": "List plugins with their origin, the broken ones with the reason.",
     "show": "Show one record: scores, reason, traceback, how to repeat it.",
     "export": "Write a cell's features with their image ids to a file.",
     "report": "Write tables from records as Markdown, CSV or text.",
+    "compare": "Show what changed between two runs, with paired intervals.",
     "score": "Score predictions made anywhere against subjective scores.",
     "new": "Write a plugin file and its test to start from.",
     "check": "Run the conformance suite on a component or a plugin file.",
@@ -28,7 +30,7 @@ class Commands(click.Group):
     """Loads a command's module only when that command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -47,7 +49,7 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([*COMMANDS.items()])  # the command `list` hides the type here
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

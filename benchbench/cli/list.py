@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from typing import Any
 
 import click
@@ -33,20 +34,39 @@ def command(kind: str, backbone: str | None, as_json: bool) -> None:
 
 
 def _components(kind: str) -> list[dict[str, Any]]:
-    from benchbench.catalogue import first_party_cards
     from benchbench.registry import registry
 
     rows = [
         {"name": entry.name, "plugin": entry.plugin.name, "summary": entry.summary}
         for _, entry in sorted(registry().entries[kind].items())
     ]
-    if kind == "dataset":
-        import tomllib
+    return _datasets(rows) if kind == "dataset" else rows
 
-        for name, path in first_party_cards().items():
-            card = tomllib.loads(path.read_text(encoding="utf-8"))
-            rows.append({"name": name, "plugin": "card", "summary": card.get("summary", "")})
-    return rows
+
+def _datasets(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Datasets with what is on disk of them: made ones first, then the cards."""
+    from benchbench.cards.files import card_places
+    from benchbench.cards.schema import read_card
+    from benchbench.cards.state import card_state
+    from benchbench.catalogue import first_party_cards
+    from benchbench.errors import UsageError
+
+    shown = [{"name": row["name"], "state": "made here", "score": "", "images": "",
+              "plugin": row["plugin"], "summary": row["summary"]} for row in rows]
+    for name, path in first_party_cards().items():
+        row = {"name": name, "state": "", "score": "", "images": "", "plugin": "card",
+               "summary": ""}
+        try:
+            card, _ = read_card(path)
+        except UsageError:  # a card that wants a parameter
+            said = tomllib.loads(path.read_text(encoding="utf-8")).get("summary", "")
+            shown.append({**row, "state": "any", "summary": said})
+            continue
+        state = card_state(card, card_places(card.folder, path))
+        kind = card.score.kind if card.score else ""
+        shown.append({**row, "state": str(state), "score": kind, "images": card.n_official or "",
+                      "summary": card.summary})
+    return shown
 
 
 def _layers(backbone: str) -> list[dict[str, Any]]:

@@ -19,12 +19,12 @@ Command = Callable[..., Any]
 ENVIRONMENT = {"data_root": "BENCHBENCH_DATA", "plugin_dir": "BENCHBENCH_PLUGIN_PATH"}
 
 SELECTION = ("features", "task", "dataset", "backbone", "seed", "limit", "precision",
-             "max_feature_gb", "controls")
+             "max_feature_gb", "controls", "allow_partial")
 
 
 def selection_options(command: Command) -> Command:
     """``--features … --task … --dataset … --backbone …`` and what goes with them."""
-    for option in reversed([
+    options: list[Command] = [
         click.option("--features", default="grad,activation", show_default=True,
                      help="Comma list of extractors; a+b joins; name[key=value,…]."),
         click.option("--task", default="iqa", show_default=True, help="Comma list of tasks."),
@@ -36,6 +36,8 @@ def selection_options(command: Command) -> Command:
                      help="Comma list of seeds for splits and resampling."),
         click.option("--limit", type=click.IntRange(min=1),
                      help="Use so many images, spread over the table."),
+        click.option("--allow-partial", is_flag=True,
+                     help="Use the rows whose files are there; every record shows the coverage."),
         click.option("--precision", type=click.Choice(PRECISIONS),
                      default="float32", show_default=True, help="Part of a cell's id."),
         click.option("--max-feature-gb", type=float, default=20.0, show_default=True,
@@ -45,7 +47,8 @@ def selection_options(command: Command) -> Command:
         click.option("--config", type=click.Path(exists=True, dir_okay=False),
                      help="TOML file with these names as keys."),
         environment_options,
-    ]):
+    ]
+    for option in reversed(options):
         command = option(command)
     return command
 

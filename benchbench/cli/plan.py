@@ -20,7 +20,7 @@ if TYPE_CHECKING:
               help="Where records of earlier runs lie.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, **given: Any) -> None:
+def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     """Show what would run, what is stored, what is skipped and why; time and disk."""
     given = apply_config(ctx, given)
     import logging

@@ -29,12 +29,14 @@ def command(paths: tuple[str, ...], formats: str, out: str | None) -> None:
         if name not in SUFFIX:
             hint = nearest(name, SUFFIX) or f"formats: {', '.join(SUFFIX)}"
             raise UsageError(f"--format {name!r}: unknown; {hint}")
-    found = _records(paths or ("runs",))
+    paths = paths or ("runs",)
+    found = _records(paths)
+    predictions = Path(paths[0]) / "predictions" if len(paths) == 1 else None
     from benchbench.store import write_text
 
     for name in wanted:
         module, file = SUFFIX[name]
-        text = importlib.import_module(f"benchbench.report.{module}").render(found)
+        text = importlib.import_module(f"benchbench.report.{module}").render(found, predictions)
         if out is None:
             click.echo(text.rstrip("\n"))
         else:

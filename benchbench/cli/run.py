@@ -24,7 +24,7 @@ from benchbench.cli.options import apply_config, make_selection, selection_optio
 @click.option("--batch-size", type=click.IntRange(min=1),
               help="Images a batch; found automatically by default.")
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Run every cell of a selection and print the table.
 
     What is stored is not computed again; a killed run goes on where it was.

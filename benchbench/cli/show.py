@@ -53,6 +53,10 @@ def _lines(record: Any) -> list[str]:
         extra = "  ".join(filter(None, [
             interval(score) if score.ci95 else None, score.mapping, score.note]))
         lines.append(f"{heading(name):12}  {number(score):>9}  {extra}".rstrip())
+    for column, rows in record.details.get("by", {}).items():
+        parts = [f"{name} {row['srocc']:.3f}" if row["srocc"] is not None else f"{name} undefined"
+                 for name, row in rows.items()]
+        lines.append(f"SROCC by {column}: {', '.join(parts)}")
     d, c = record.dataset, record.cost
     lines.append(f"dataset   {d.name} {d.version}: {d.n_scored} of {d.n} images scored, "
                  f"{d.groups} groups, {d.fingerprint[:19]}…")

@@ -21,7 +21,7 @@ from benchbench.records import Record
 from benchbench.registry import registry
 from benchbench.store import check_writable, store_root, write_text
 from benchbench.sweep_result import Failure, Job, SweepResult
-from benchbench.tables import image_ids, load_table
+from benchbench.tables import class_labels, image_ids, load_table
 from benchbench.timings import known_sweep, remember_speed, remember_sweep
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class LocalExecutor:
         """
         if self.options.retry not in RETRY:
             raise UsageError(f"retry {self.options.retry!r}: expected {', '.join(RETRY)}")
-        if self.options.device != "auto":
+        if self.options.device not in ("auto", "cpu"):
             self.device  # noqa: B018 — a device that is not there is said before any work
         check_writable(self.options.out, "--out")
         check_writable(store_root(), "BENCHBENCH_STORE")
@@ -198,12 +198,15 @@ class LocalExecutor:
         sweeper = Sweeper(
             dataset, images, references, backbone, model, sweep.lens.preprocessing, jobs,
             device=self.device, precision=str(sweep.cells[0].identity["precision"]),
-            labels=_labels(table, images), batch_size=self.options.batch_size,
+            labels=class_labels(table, images), batch_size=self.options.batch_size,
             progress=self.reporter.progress,
         )
         result = sweeper.run()
-        for key in missing.keys() - result.failures.keys():
-            remember_sweep(key, result.cost(), list(sweeper.said))
+        for note in sweeper.said:
+            self.reporter.say(note)
+        for job in jobs:
+            if job.key not in result.failures:
+                remember_sweep(job.key, result.cost(), sweeper.notes(job.feature))
         if result.seconds > 0 and result.images:
             remember_speed(sweep, str(self.device), result.images / result.seconds)
         return result
@@ -277,13 +280,3 @@ class LocalExecutor:
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _labels(table: Any, images: list[str]) -> list[int] | None:
-    """Class indices, where the table has whole-number labels for every image of the sweep."""
-    if "label" not in table or len(images) != len(table):
-        return None
-    try:
-        return [int(label) for label in table["label"]]
-    except (TypeError, ValueError):
-        return None

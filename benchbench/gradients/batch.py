@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchbench.errors import UsageError
 from benchbench.gradients.capture import Capture, Target
 from benchbench.gradients.factors import Call, Outer
+from benchbench.gradients.gram import unit_norms
 from benchbench.gradients.jobs import GradientBatch, Job, add, checked, fail
 from benchbench.gradients.loop import autograd_loop
 from benchbench.gradients.reduction import Reducer
@@ -34,7 +35,7 @@ class GradientPass:
         self.probes = list(probes)
         self.obstacles: dict[tuple[str, str], str] = {}
         self.trusted: set[tuple[str, str]] = set()
-        self.said: set[str] = set()
+        self.said: dict[str, set[Gradient]] = {}
 
     def run(
         self,
@@ -142,7 +143,7 @@ class GradientPass:
         for job in looped:
             layer, of = job.target.key
             self.obstacles[job.target.key] = reason = str(job.target.obstacle)
-            self._say(f"gradients of {layer}.{of}: image by image, because {reason}", found)
+            self._say(f"gradients of {layer}.{of}: image by image, because {reason}", job, found)
             job.reducers = [Reducer(r.probe, r.images, r.groups) for r in job.reducers]
             job.reached = False
         if looped:
@@ -180,10 +181,12 @@ class GradientPass:
             else:
                 job.target.obstacle = "the images are not the first axis of its input"
 
-    def _say(self, note: str, found: GradientBatch) -> None:
-        if note not in self.said:
-            self.said.add(note)
-            found.notes.append(note)
+    def _say(self, note: str, job: Job, found: GradientBatch) -> None:
+        """Each note once, but for every probe that shares the layer."""
+        new = {reducer.probe for reducer in job.reducers} - self.said.get(note, set())
+        if new:
+            self.said.setdefault(note, set()).update(new)
+            found.notes.setdefault(note, set()).update(new)
 
 
 def _reduce(job: Job, call: Call, grad: Tensor, images: int, found: GradientBatch) -> None:
@@ -197,6 +200,15 @@ def _reduce(job: Job, call: Call, grad: Tensor, images: int, found: GradientBatc
     job.reached = True
     job.doubtful |= call.doubtful(images)
     job.coarse = _TOLERANCE.get(grad.dtype, job.coarse)
+    if len(target.calls) == 1 and target.of == "weight" and all(
+        reducer.wants_unit_norms for reducer in job.reducers
+    ):
+        norms = unit_norms(call, grad, images)
+        if norms is not None:
+            for first, part in norms:
+                for reducer in job.reducers:
+                    add(reducer, first, part, found)
+            return
     for first, gradients in call.gradients(target.of, grad, images):
         if len(target.calls) == 1:
             for reducer in job.reducers:

@@ -26,6 +26,13 @@ class Outer:
         return self.left.unsqueeze(2) * self.right.unsqueeze(1)
 
 
+@dataclass(frozen=True, slots=True)
+class UnitNorms:
+    """All that is wanted of some gradients: the 2-norm of each output unit's, ``[images, out]``."""
+
+    values: Tensor
+
+
 Gradients = Tensor | Outer
 
 
@@ -98,7 +105,7 @@ class Call:
         return grad.reshape(images, -1, channels, grad[0, 0].numel()).sum((1, 3))
 
 
-def _chunks(images: int, numel: int) -> Iterator[tuple[int, int]]:
+def chunks(images: int, numel: int) -> Iterator[tuple[int, int]]:
     step = max(1, CHUNK // max(1, numel))
     for start in range(0, images, step):
         yield start, min(images, start + step)
@@ -107,7 +114,7 @@ def _chunks(images: int, numel: int) -> Iterator[tuple[int, int]]:
 def _linear(x: Tensor, grad: Tensor, images: int) -> Iterator[tuple[int, Gradients]]:
     right = x.reshape(images, -1, x.shape[-1])
     left = grad.reshape(images, -1, grad.shape[-1])
-    for start, stop in _chunks(images, x.shape[-1] * grad.shape[-1]):
+    for start, stop in chunks(images, x.shape[-1] * grad.shape[-1]):
         if right.shape[1] == 1:
             yield start, Outer(left[start:stop, 0], right[start:stop, 0])
         else:
@@ -136,13 +143,13 @@ def conv_form(weight: Tensor, options: dict[str, Any]) -> str:
 def _conv(
     x: Tensor, grad: Tensor, weight: Tensor, options: dict[str, Any], images: int
 ) -> Iterator[tuple[int, Tensor]]:
-    x, options = _explicit_padding(x, weight, options)
+    x, options = explicit_padding(x, weight, options)
     form = conv_form(weight, options)
     rows = x.shape[0] // images
     if form == "matmul":
         left = grad.reshape(images, rows, grad.shape[1], -1).transpose(1, 2).flatten(2)
         right = x.reshape(images, rows, x.shape[1], -1).transpose(1, 2).flatten(2)
-        for start, stop in _chunks(images, weight.numel()):
+        for start, stop in chunks(images, weight.numel()):
             product = torch.bmm(left[start:stop], right[start:stop].transpose(1, 2))
             yield start, product.reshape(-1, *weight.shape)
     elif form == "loop" or rows > 1:
@@ -150,7 +157,7 @@ def _conv(
             part = slice(image * rows, (image + 1) * rows)
             yield image, _weight_gradient(x[part], grad[part], weight, options).unsqueeze(0)
     else:
-        for start, stop in _chunks(images, weight.numel()):
+        for start, stop in chunks(images, weight.numel()):
             count = stop - start
             wide = weight.repeat(count, *[1] * (weight.dim() - 1))
             folded = {**options, "groups": options["groups"] * count}
@@ -178,7 +185,7 @@ def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, options: dict[str,
     return out  # type: ignore[no-any-return]
 
 
-def _explicit_padding(
+def explicit_padding(
     x: Tensor, weight: Tensor, options: dict[str, Any]
 ) -> tuple[Tensor, dict[str, Any]]:
     """``same`` and ``valid`` as numbers; where ``same`` is uneven the input is padded by hand."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchbench.errors import BenchbenchError
 from benchbench.gradients.capture import Target
-from benchbench.gradients.factors import Gradients
+from benchbench.gradients.factors import Gradients, UnitNorms
 from benchbench.gradients.reduction import Reducer
 from benchbench.memory import out_of_memory
 from benchbench.probes import Probe
@@ -34,14 +34,17 @@ class Job:
 
 @dataclass(slots=True)
 class GradientBatch:
-    """What a batch's gradient probes gave: rows or an error by probe, and notes."""
+    """What a batch's gradient probes gave: rows or an error by probe, and notes with the probes
+    that they are about."""
 
     rows: dict[Probe, Tensor] = field(default_factory=dict)
     errors: dict[Probe, Exception] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, set[Probe]] = field(default_factory=dict)
 
 
-def add(reducer: Reducer, first: int, gradients: Gradients, found: GradientBatch) -> None:
+def add(
+    reducer: Reducer, first: int, gradients: Gradients | UnitNorms, found: GradientBatch
+) -> None:
     """Rows to a reducer; an error of its own fails its probe alone."""
     if reducer.probe in found.errors:
         return

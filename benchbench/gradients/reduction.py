@@ -8,8 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from benchbench.gradients.factors import Gradients, Outer
+from benchbench.gradients.factors import Gradients, Outer, UnitNorms
 from benchbench.probes import Gradient
+
+BLOCK = 512
+"""Numbers summed at a time in a norm."""
 
 
 def reduced_shape(
@@ -39,31 +42,39 @@ class Reducer:
     groups: int | None = None
     rows: Tensor | None = field(default=None, init=False)
 
-    def add(self, first: int, gradients: Gradients) -> None:
+    @property
+    def wants_unit_norms(self) -> bool:
+        """Whether the 2-norms of the output units' gradients say all there is to say."""
+        return self.probe.reduce in ("norm", "filter") and self.probe.ord == 2
+
+    def add(self, first: int, gradients: Gradients | UnitNorms) -> None:
         """Reduce the gradients of ``images[first:]``, as many as come."""
         part = self._reduce(gradients)
         if self.rows is None:
             self.rows = part.new_empty((self.images, *part.shape[1:]))
         self.rows[first : first + part.shape[0]] = part
 
-    def _reduce(self, gradients: Gradients) -> Tensor:
+    def _reduce(self, gradients: Gradients | UnitNorms) -> Tensor:
         probe = self.probe
+        if isinstance(gradients, UnitNorms):
+            norms = _wide(gradients.values)
+            return norms if probe.reduce == "filter" else _norm(norms, 2)
         if isinstance(gradients, Outer):
             if probe.reduce in ("norm", "filter"):
                 left, right = _wide(gradients.left), _wide(gradients.right)
-                size = _norm(right, probe.ord, 1)
+                size = _norm(right, probe.ord)
                 if probe.reduce == "norm":
-                    return size * _norm(left, probe.ord, 1)
+                    return size * _norm(left, probe.ord)
                 return size.unsqueeze(1) * left.abs()
             gradients = gradients.dense()
         gradients = _wide(gradients)
         if probe.reduce == "full":
             return gradients
         if probe.reduce == "norm":
-            return _norm(gradients.flatten(1), probe.ord, 1)
+            return _norm(gradients.flatten(1), probe.ord)
         if probe.reduce == "sketch":
             return sketch(gradients.flatten(1), probe.width, probe.seed)
-        return _norm(self._by_unit(gradients), probe.ord, 2)
+        return _norm(self._by_unit(gradients), probe.ord)
 
     def _by_unit(self, gradients: Tensor) -> Tensor:
         """``[k, units, numbers a unit]``"""
@@ -74,8 +85,18 @@ class Reducer:
         return split.transpose(2, 3).reshape(k, self.groups * outputs, -1)
 
 
-def _norm(values: Tensor, order: int, axis: int) -> Tensor:
-    return cast(Tensor, torch.linalg.vector_norm(values, order, axis))
+def _norm(values: Tensor, order: int) -> Tensor:
+    """The norm over the last axis, as a norm of the norms of blocks: one float32 sum over a
+    million numbers would be off by up to 3e-4."""
+    whole = values.shape[-1] // BLOCK * BLOCK
+    if whole < 2 * BLOCK:
+        return cast(Tensor, torch.linalg.vector_norm(values, order, -1))
+    blocks = values[..., :whole].reshape(*values.shape[:-1], -1, BLOCK)
+    parts = [torch.linalg.vector_norm(blocks, order, -1).double()]
+    if whole < values.shape[-1]:
+        rest = torch.linalg.vector_norm(values[..., whole:], order, -1, keepdim=True)
+        parts.append(rest.double())
+    return cast(Tensor, torch.linalg.vector_norm(torch.cat(parts, -1), order, -1)).to(values.dtype)
 
 
 def _wide(values: Tensor) -> Tensor:

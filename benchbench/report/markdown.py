@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.report.rows import Table, tables
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 _MARKUP = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|!"})
 
 
-def render(records: Iterable[Record]) -> str:
+def render(records: Iterable[Record], predictions: Path | None = None) -> str:
     """A Markdown page. What a record holds is escaped: it is shown, never interpreted."""
-    return "\n\n".join(map(_render, tables(records))) + "\n"
+    return "\n\n".join(map(_render, tables(records, predictions))) + "\n"
 
 
 def _render(table: Table) -> str:

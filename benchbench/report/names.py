@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,6 +39,25 @@ def backbone_name(record: Record) -> str:
     pictures that it is tested on."""
     name = with_params(record.backbone.name, record.backbone.params)
     return name + ("*" if fitted_on_test(record) else "")
+
+
+def backbone_labels(records: Iterable[Record]) -> tuple[dict[str, str], list[str]]:
+    """Short labels for a table's backbones by their full names, and the lines that explain them.
+
+    A backbone with parameters is called by its bare name, numbered where the table has several.
+    """
+    full: dict[str, set[str]] = {}
+    for record in records:
+        full.setdefault(record.backbone.name, set()).add(backbone_name(record))
+    labels, legend = {}, []
+    for bare, variants in sorted(full.items()):
+        for number, name in enumerate(sorted(variants), 1):
+            mark = "*" if name.endswith("*") else ""
+            label = bare + (f" ({number})" if len(variants) > 1 else "") + mark
+            labels[name] = label
+            if name.rstrip("*") != bare:
+                legend.append(f"{label}: {name.rstrip('*').removeprefix(bare).strip('[]')}")
+    return labels, legend
 
 
 def fitted_on_test(record: Record) -> bool:

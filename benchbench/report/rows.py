@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.report.names import (
+    backbone_labels,
     backbone_name,
     extractor_name,
     fitted_on_test,
@@ -15,9 +17,15 @@ from benchbench.report.names import (
     table_name,
     with_params,
 )
+from benchbench.report.published import published_rows
+from benchbench.report.ranking import Rank, noise, rank
 
 if TYPE_CHECKING:
     from benchbench.records import Record, ScoreEntry
+
+
+FEWEST_GROUPS = 6
+"""Under this many groups the statistics give no interval."""
 
 
 @dataclass(slots=True)
@@ -31,13 +39,14 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-def tables(records: Iterable[Record]) -> list[Table]:
+def tables(records: Iterable[Record], predictions: Path | None = None) -> list[Table]:
     """One table a task, dataset and protocol, and of one dataset only the same images and labels
-    (not those of another ``--limit``). Every record is in one of them, failed ones too."""
+    (not those of another ``--limit``). Every record is in one of them, failed ones too. Letters and
+    rank intervals come from the folder of ``predictions``."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
         groups.setdefault(_table_key(record), []).append(record)
-    return [_table(key[:3], found) for key, found in sorted(groups.items())]
+    return [_table(key[:3], found, predictions) for key, found in sorted(groups.items())]
 
 
 def flat(records: Iterable[Record]) -> list[dict[str, Any]]:
@@ -72,7 +81,7 @@ def _table_key(record: Record) -> tuple[Any, ...]:
     return (*table_name(record), -record.dataset.n, record.dataset.fingerprint)
 
 
-def _table(name: tuple[Any, ...], records: list[Record]) -> Table:
+def _table(name: tuple[Any, ...], records: list[Record], predictions: Path | None) -> Table:
     task, dataset, mode = name
     records = sorted(records, key=_order)
     first = records[0]
@@ -86,12 +95,25 @@ def _table(name: tuple[Any, ...], records: list[Record]) -> Table:
     header = ["extractor", "backbone", *(["seed"] if several_seeds else [])]
     for place, metric in enumerate(metrics):
         header += [heading(metric)] + (["95 % interval"] if place == 0 else [])
-    rows = [_row(record, metrics, several_seeds) for record in records]
-    notes = []
+    labels, legend = backbone_labels(records)
+    rows = [_row(record, labels, metrics, several_seeds) for record in records]
+    notes = [*legend, *noise(records)]
+    ranks = rank(records, predictions) if predictions is not None else {}
+    if ranks:
+        header += ["ties", "rank"]
+        for row, record in zip(rows, records, strict=True):
+            row += _rank(ranks.get(record.cell))
+        notes.append("ties: rows that share a letter cannot be told apart (95 %, all pairs "
+                     "together); rank: where the row may stand.")
     if any(s.ci95 and not s.reliable for r in records for s in r.scores.values()):
         notes.append("~ interval from fewer than 20 groups: unreliable, no ranking is claimed.")
+    if first.dataset.groups < FEWEST_GROUPS and any(r.status == "ok" for r in records):
+        notes.append(f"No intervals: they need {FEWEST_GROUPS} groups or more.")
     notes += [f"{extractor_name(r)} · {backbone_name(r)}: {r.status}: {r.reason}"
               for r in records if r.status != "ok"]
+    mode_given = str(first.task.params.get("mode", ""))
+    apart, sources = published_rows(first.task.name, dataset, mode_given, metrics, header)
+    rows, notes = [*rows, *apart], [*notes, *sources]
     return Table(f"{task} · {dataset}{f' · {mode}' if mode else ''}", about, header, rows, notes)
 
 
@@ -102,15 +124,21 @@ def _about(record: Record) -> str:
     return f"{d.n} images{coverage}, {d.groups} groups{kind}"
 
 
-def _row(record: Record, metrics: Sequence[str], several_seeds: bool) -> list[str]:
+def _row(
+    record: Record, labels: dict[str, str], metrics: Sequence[str], several_seeds: bool
+) -> list[str]:
     name = extractor_name(record) + (" (control)" if record.extractor.control else "")
-    row = [name, backbone_name(record), *([str(record.seed)] if several_seeds else [])]
+    row = [name, labels[backbone_name(record)], *([str(record.seed)] if several_seeds else [])]
     if record.status != "ok":
         return [*row, record.status, *[""] * len(metrics)]
     for place, metric in enumerate(metrics):
         score = record.scores.get(metric)
         row += [number(score)] + ([interval(score)] if place == 0 else [])
     return row
+
+
+def _rank(found: Rank | None) -> list[str]:
+    return ["", ""] if found is None else [found.letters, f"{found.lowest}–{found.highest}"]
 
 
 def number(score: ScoreEntry | None) -> str:

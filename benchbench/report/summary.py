@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def finish(records: list[Record], out: Path) -> str:
     """Write the run's tables and give the closing text."""
-    write_text(out / "leaderboard.md", markdown.render(records))
+    write_text(out / "leaderboard.md", markdown.render(records, out / "predictions"))
     write_text(out / "leaderboard.csv", csv.render(records))
     counts = Counter(record.status for record in records)
     total = f"{len(records)} cells: " + ", ".join(
@@ -27,4 +27,4 @@ def finish(records: list[Record], out: Path) -> str:
                for r in records if r.status != "ok"}
     if counts.total() > counts["ok"] + counts["skipped"]:
         closing.append("see why with `benchbench show CELL`; `--retry failed` tries again")
-    return "\n".join([text.render(records), "", *closing, *sorted(reasons)])
+    return "\n".join([text.render(records, out / "predictions"), "", *closing, *sorted(reasons)])

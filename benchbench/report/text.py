@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.report.rows import Table, tables
@@ -10,9 +12,11 @@ from benchbench.report.rows import Table, tables
 if TYPE_CHECKING:
     from benchbench.records import Record
 
+WIDTH = 100
 
-def render(records: Iterable[Record]) -> str:
-    return "\n\n".join(map(_render, tables(records)))
+
+def render(records: Iterable[Record], predictions: Path | None = None) -> str:
+    return "\n\n".join(map(_render, tables(records, predictions)))
 
 
 def _render(table: Table) -> str:
@@ -21,4 +25,9 @@ def _render(table: Table) -> str:
     align = ["left", "left", *["right"] * (len(table.header) - 2)]
     body = tabulate(table.rows, table.header, tablefmt="simple", colalign=align,
                     disable_numparse=True)
-    return "\n".join([table.title, *table.about, "", body, *table.notes])
+    notes = ["", *_wrapped(table.notes)] if table.notes else []
+    return "\n".join([table.title, *_wrapped(table.about), "", body, *notes])
+
+
+def _wrapped(lines: list[str]) -> list[str]:
+    return [part for line in lines for part in textwrap.wrap(line, WIDTH) or [""]]

@@ -37,9 +37,6 @@ def with_intervals(
     found = bootstrap_quality(
         prediction, target, groups, fit=fit, n_resamples=n_resamples, seed=seed
     )
-    if fit.direction < 0:
-        # The mapped predictions of an inverted method still rise with the target.
-        found["plcc"] = _negated(found["plcc"])
     ratio = metrics.estimates.get("outlier_ratio")
     if ratio is not None and ratio.defined and std is not None and std_kind is not None:
         flags = outliers(prediction, target, fit, std, std_kind)
@@ -49,12 +46,6 @@ def with_intervals(
         for name, estimate in metrics.estimates.items()
     }
     return replace(metrics, estimates=estimates)
-
-
-def _negated(interval: Interval) -> Interval:
-    if interval.low is None or interval.high is None:
-        return interval
-    return replace(interval, low=-interval.high, high=-interval.low)
 
 
 def _share_interval(flags: ArrayLike, groups: ArrayLike, n_resamples: int, seed: int) -> Interval:

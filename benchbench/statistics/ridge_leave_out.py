@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
+from scipy.linalg import blas, cho_solve, lapack, solve_triangular
 
 from benchbench.statistics.ridge_parts import Table
 from benchbench.statistics.splits import Split
@@ -98,20 +98,28 @@ def _left_out(
     operator: Floats, residual: Floats, test: Rows, held: Sequence[Rows]
 ) -> tuple[Floats, list[Floats]]:
     """Residuals of the test part, and of each inner fold once that and the test part are left."""
-    rows = operator[test]
-    factor = cholesky(rows[:, test], lower=True, check_finite=False)
+    factor = _factor(operator[np.ix_(test, test)])
     half = solve_triangular(factor, residual[test], lower=True, check_finite=False)
     outer = solve_triangular(factor, half, lower=True, trans=1, check_finite=False)
     inner = []
     if held:
-        joined = np.concatenate(held)
-        spread = blas.dtrsm(1.0, factor, rows[:, joined], lower=1)
+        # Row by row for numpy, and column by column for BLAS: nothing is copied in between.
+        crossing = operator[np.ix_(np.concatenate(held), test)]
+        spread = blas.dtrsm(1.0, factor, crossing.T, lower=1, overwrite_b=1).T
         start = 0
         for fold in held:
-            block = spread[:, start : start + len(fold)]
+            block = spread[start : start + len(fold)]
             start += len(fold)
-            reduced = operator[np.ix_(fold, fold)] - block.T @ block
-            root = cholesky(reduced, lower=True, overwrite_a=True, check_finite=False)
-            right = residual[fold] - block.T @ half
-            inner.append(np.asarray(cho_solve((root, True), right, check_finite=False)))
+            reduced = operator[np.ix_(fold, fold)]
+            reduced -= block @ block.T
+            right = residual[fold] - block @ half
+            inner.append(cho_solve((_factor(reduced), True), right, check_finite=False))
     return np.asarray(outer), inner
+
+
+def _factor(matrix: Floats) -> Floats:
+    """The lower Cholesky factor of a symmetric matrix, which is overwritten."""
+    factor, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+    if failed:
+        raise np.linalg.LinAlgError("a left-out block is not positive definite")
+    return np.asarray(factor)

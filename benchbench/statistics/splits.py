@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -120,6 +121,7 @@ def leave_one_group_out(groups: ArrayLike) -> list[Split]:
 
 
 _TRAIN = frozenset({"train", "training", "val", "valid", "validation"})
+_VALIDATION = frozenset({"val", "valid", "validation"})
 _TEST = frozenset({"test", "testing"})
 
 
@@ -161,6 +163,41 @@ def official_split(split_column: Sequence[object], groups: ArrayLike | None = No
             f"'{names[both[0]]}'; expected each group on one side; correct the split column"
         )
     return [Split(train, test, tuple(names[trained].tolist()), tuple(names[tested].tolist()))]
+
+
+def part_rows(split_column: Sequence[object], groups: ArrayLike) -> dict[str, Rows]:
+    """Row numbers of the parts `train`, `val` and `test` that a `split` column declares.
+
+    Where no row says `val`, about every fifth training group takes its place: those whose name's
+    SHA-256 is a multiple of five, whichever groups stand beside them, or where none is, the one
+    with the smallest. Raises DataError for another word, and for a group that is in test and in
+    another part.
+    """
+    words = [str(word).strip().lower() for word in split_column]
+    names = np.asarray(groups).astype(str)
+    tested = np.array([word in _TEST for word in words], dtype=bool)
+    validation = np.array([word in _VALIDATION for word in words], dtype=bool)
+    if tested.any() and not tested.all():
+        official_split(split_column, names)
+    elif set(words) - _TRAIN - _TEST:
+        unknown = sorted(set(words) - _TRAIN - _TEST)
+        raise DataError(
+            f"split column: {len(unknown)} unknown value(s), the first is '{unknown[0]}'; "
+            "expected train, val or test; correct the dataset's split column"
+        )
+    if not validation.any():
+        trained = sorted(set(names[~tested].tolist()), key=_digest)
+        drawn = [name for name in trained if _digest(name) % 5 == 0] or trained[:1]
+        validation = np.isin(names, drawn)
+    return {
+        "train": np.flatnonzero(~tested & ~validation),
+        "val": np.flatnonzero(validation),
+        "test": np.flatnonzero(tested),
+    }
+
+
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def grouped_folds(groups: ArrayLike, n_folds: int) -> list[tuple[Rows, Rows]]:

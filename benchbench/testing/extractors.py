@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from benchbench.errors import UsageError
+from benchbench.describe import describe
+from benchbench.errors import BenchbenchError, UsageError
 from benchbench.interfaces import Backbone, Extractor
 from benchbench.names import parse
 from benchbench.no_backbone import NoBackbone
@@ -26,6 +28,8 @@ from benchbench.testing.subjects import (
 )
 from benchbench.testing.toys import ToyAutoencoder, ToyClassifier
 
+LARGE = 6
+"""How much larger pictures are for extractors that refuse the tiny ones."""
 LEAK = 256
 """Bytes a pass. Extractors that keep nothing leave 0; one kept feature row is over it."""
 
@@ -43,9 +47,23 @@ def check_extractor(
     """
     subject = find_subject("extractor", extractor)
     build, options = _choose(subject, backbone)
-    suite = _Suite(subject, build, options)
-    label = f"extractor {subject.label} on {build().name}"
-    yield from run_suite(label, suite.tests(), subject.expected(expected_failures))
+    for variant in _variants(subject, build()):
+        suite = _Suite(variant, build, options)
+        label = f"extractor {variant.label} on {build().name}"
+        if suite.scale > 1:
+            label += f", pictures {suite.scale} times as large"
+        yield from run_suite(label, suite.tests(), variant.expected(expected_failures))
+
+
+def _variants(subject: Subject, backbone: Backbone) -> list[Subject]:
+    """What the name stands for with this backbone: of several cells the first and the last."""
+    changes = list(subject.make().expand(describe(backbone)))
+    if not changes:
+        raise UsageError(f"extractor {subject.label}: expand() gives no cell at all")
+    if len(changes) == 1 and not changes[0]:
+        return [subject]
+    ends = changes if len(changes) == 1 else [changes[0], changes[-1]]
+    return [subject.changed(each) for each in ends]
 
 
 def _choose(
@@ -64,7 +82,9 @@ def _choose(
     refusals = []
     for toy in (ToyClassifier, ToyAutoencoder):
         try:
-            extractor.probes(Rig(toy()).facts)
+            facts = describe(toy())
+            for changes in extractor.expand(facts):
+                (subject.changed(changes).make() if changes else extractor).probes(facts)
         except UsageError as error:
             refusals.append(f"{toy.name}: {error}")
         except Exception:  # the suite runs on this toy and says what happened
@@ -80,6 +100,7 @@ class _Suite:
         self, subject: Subject, build: Callable[[], Backbone], options: Mapping[str, str]
     ) -> None:
         self.subject, self.build, self.options = subject, build, options
+        self.scale = self._least_scale()
         self.rig = self._rig()
 
     def tests(self) -> dict[str, Callable[[], str]]:
@@ -170,14 +191,22 @@ class _Suite:
         return close(found, expected, TOLERANCE, "a last batch of 2 after one of 4 differs")
 
     def image_size(self) -> str:
-        """The same shape for images of another size, which most quality sets mix."""
+        """The same shape for images of another size, which most quality sets mix, or a refusal in
+        ``probes()``."""
         extractor = self._make()
         if extractor.gives == "map":
             raise Skipped("a map may grow with the image")
-        said = tuple(extractor.shape(self.rig.facts))
-        found = tuple(self.rig.features(extractor, LARGER).shape[1:])
+        facts = replace(self.rig.facts, other_size=True)
+        try:
+            extractor.probes(facts)
+        except UsageError as error:
+            raise Skipped(f"refused: {error}") from error
+        said = tuple(extractor.shape(facts))
+        found = tuple(self.rig.features(extractor, LARGER, facts=facts).shape[1:])
         if found != said:
-            raise Failed(f"shape() says {said}, a picture of 48 x 40 pixels gives {found}")
+            height, width = self.rig.arrays[LARGER[0]].shape[:2]
+            raise Failed(f"shape() says {said}, a picture of {height} x {width} pixels gives "
+                         f"{found}; refuse it in probes() where facts.other_size is true")
         return str(found)
 
     def probes_read(self) -> str:
@@ -204,7 +233,7 @@ class _Suite:
         return f"{len(before)} tensors as before"
 
     def model_kept(self) -> str:
-        return self._kept(self.rig)
+        return self._kept(self._rig())
 
     def modes_kept(self) -> str:
         rig = self._rig()
@@ -213,7 +242,7 @@ class _Suite:
 
     def memory(self) -> str:
         extractor = self._make()
-        grown = leaks.typical_growth(lambda: self.rig.features(extractor, ALIKE, 2))
+        grown = leaks.lasting_growth(lambda: self.rig.features(extractor, ALIKE, 2), LEAK)
         if grown > LEAK:
             raise Failed(f"each pass over {len(ALIKE)} pictures leaves {grown} bytes behind; "
                          "keep nothing between batches")
@@ -237,8 +266,20 @@ class _Suite:
             raise Failed(f"left on the model: {left[0]}{more}")
         return f"{len(before)} properties as before"
 
+    def _least_scale(self) -> int:
+        """Some extractors refuse tiny pictures: then larger ones are taken."""
+        for scale in (1, LARGE):
+            try:
+                Rig(self.build(), self.options, scale=scale).features(self._make(), ALIKE[:1])
+            except BenchbenchError:
+                continue
+            except Exception:  # the suite says what happened
+                return 1
+            return scale
+        return 1
+
     def _make(self) -> Any:
         return self.subject.make()
 
     def _rig(self, device: str = "cpu") -> Rig:
-        return Rig(self.build(), self.options, device=device)
+        return Rig(self.build(), self.options, device=device, scale=self.scale)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from benchbench.describe import describe
+from benchbench.facts import BackboneFacts
 from benchbench.interfaces import Backbone, Extractor
 from benchbench.preprocessing import Preprocessing
 from benchbench.probes import OfReference, Probe
@@ -31,20 +33,23 @@ class Rig:
 
     def __init__(
         self, backbone: Backbone, options: Mapping[str, str] | None = None, size: str = "native",
-        device: str = "cpu",
+        device: str = "cpu", scale: int = 1,
     ) -> None:
         self.backbone = backbone
-        self.facts = describe(backbone)
-        self.preprocessing = Preprocessing.of(self.facts.preprocessing, options, size)
+        facts = describe(backbone)
+        self.preprocessing = Preprocessing.of(facts.preprocessing, options, size)
         self.device = torch.device(device)
         self.model = backbone.build().to(self.device)
         self.mean, self.std = self.preprocessing.tensors(torch.float32, self.device)
-        pictures = ToyPictures()
+        pictures = ToyPictures(scale=scale)
         table = pictures.table()
         self.reference: dict[str, str] = dict(zip(table["image"], table["reference"], strict=True))
         self.label: dict[str, int] = dict(zip(table["image"], table["label"], strict=True))
         names = [*self.reference, *self.reference.values()]
         self.arrays = {name: pictures.load(name) for name in names}
+        height, width = self.arrays[ALIKE[0]].shape[:2]
+        entering = self.preprocessing.output_size(height, width)
+        self.facts = replace(facts, other_size=entering != self.preprocessing.model_size)
 
     def inputs(self, images: Sequence[str]) -> torch.Tensor:
         """What enters the model."""
@@ -70,10 +75,11 @@ class Rig:
         return View(found)
 
     def features(
-        self, extractor: Extractor, images: Sequence[str] = ALIKE, batch: int | None = None
+        self, extractor: Extractor, images: Sequence[str] = ALIKE, batch: int | None = None,
+        facts: BackboneFacts | None = None,
     ) -> torch.Tensor:
         """``[images, *shape]`` on the CPU, extracted in batches of ``batch`` images."""
-        asked = list(extractor.probes(self.facts))
+        asked = list(extractor.probes(facts or self.facts))
         step = batch or len(images)
         rows = []
         for start in range(0, len(images), step):

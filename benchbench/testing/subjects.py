@@ -6,7 +6,7 @@ import ast
 import copy
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,25 @@ class Subject:
     first_party: bool = False
     hidden: str | None = None
     parametrised: bool = True
+    registered: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
 
     def expected(self, more: Mapping[str, str] | None) -> dict[str, str]:
         """Failures that the component declares, and those of the call."""
         return {**getattr(self.make(), "expected_failures", {}), **(more or {})}
+
+    def changed(self, changes: Mapping[str, Any]) -> Subject:
+        """The same with other parameters, as ``expand()`` asks for."""
+        if not self.parametrised:
+            raise UsageError(f"{self.kind} {self.label}: an instance cannot be changed as expand() "
+                             "asks; give the name or the class")
+        given = {**self.given, **{name: str(value) for name, value in changes.items()}}
+        selector = Selector(self.label.partition("[")[0], given)
+        if self.registered:
+            return _by_name(self.kind, selector)
+        values = parameters.bind(self.cls, given, str(selector))
+        return replace(self, label=str(selector), given=given,
+                       make=lambda: parameters.build(self.cls, values))
 
 
 def find_subject(kind: str, given: Any) -> Subject:
@@ -75,7 +89,7 @@ def _by_name(kind: str, selector: Selector) -> Subject:
         kind, str(selector), entry.load(), lambda: registry().make(kind, selector).part,
         selector.params, path / "__init__.py" if path is not None and path.is_dir() else path,
         entry.plugin.origin in ("built in", "first-party"),
-        None if rest is None else "model", overrides=made.overrides)
+        None if rest is None else "model", registered=True, overrides=made.overrides)
 
 
 def check_declaration(subject: Subject) -> str:

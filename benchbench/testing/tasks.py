@@ -14,7 +14,6 @@ import pandas as pd
 
 from benchbench.facts import DatasetFacts
 from benchbench.interfaces import Features, Outcome, Task
-from benchbench.parameters import bind, build
 from benchbench.testing.checks import Check, Failed, Skipped, run_suite
 from benchbench.testing.subjects import (
     Subject,
@@ -147,18 +146,19 @@ class _Suite:
         return ", ".join(self.cases[0].task.metrics)
 
     def predictions(self) -> str:
-        """The columns, and every row of the table at least once."""
+        """The columns, and every row that the protocol tests at least once."""
         for case, outcome in self.outcomes:
             columns = list(outcome.predictions.columns)
             missing = [name for name in PREDICTIONS if name not in columns]
             if missing:
                 raise Failed(f"{case.label}: predictions have no column {missing[0]!r}, only "
                              f"{columns}")
-            predicted = set(outcome.predictions["image"])
-            lacking = [image for image in self.table["image"] if image not in predicted]
-            if lacking or not predicted <= set(self.table["image"]):
-                raise Failed(f"{case.label}: {len(lacking)} of {len(self.table)} images are "
-                             "without a prediction, or others have one")
+            found = outcome.predictions
+            predicted = set(found["image"][np.isfinite(found["prediction"].to_numpy(float))])
+            tested = len(self.table) if outcome.n_tested is None else outcome.n_tested
+            if len(predicted) != tested or not predicted <= set(self.table["image"]):
+                raise Failed(f"{case.label}: {len(predicted)} images have a finite prediction, "
+                             f"expected {tested}; where a protocol tests fewer, say n_tested")
         return f"{len(self.table)} images"
 
     def repeatable(self) -> str:
@@ -205,14 +205,11 @@ class _Suite:
         return "plain JSON"
 
     def _vary(self, changes: Mapping[str, Any]) -> Task:
-        if not changes:
-            task: Task = self.subject.make()
-            return task
-        if not self.subject.parametrised:
+        if changes and not self.subject.parametrised:
             raise Skipped("an instance was given, whose variants cannot be made; give the class")
-        text = {**self.subject.given, **{name: str(value) for name, value in changes.items()}}
-        made: Task = build(self.subject.cls, bind(self.subject.cls, text, self.subject.label))
-        return made
+        subject = self.subject.changed(changes) if changes else self.subject
+        task: Task = subject.make()
+        return task
 
     def _features(self, gives: str) -> Features:
         rng = np.random.default_rng(SEED)

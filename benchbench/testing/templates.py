@@ -114,7 +114,7 @@ size = "native"          # "model" resizes each image to what the backbone was t
 file = "scores.csv"      # one row an image; a header; paths relative to the folder
 
 [table.columns]          # which column holds what; only image is required
-image = "file"
+image = "image"
 reference = "original"   # the undistorted picture, for full-reference metrics
 score = "mos"
 # further roles: score_std, distortion, level, label, outlier, split, group
@@ -174,7 +174,7 @@ def example_pictures() -> dict[str, bytes]:
     pictures = ToyPictures()
     table = pictures.table()
     rows = table[table["image"].isin(["rings-1", "rings-3", "waves-1", "waves-3"])]
-    lines = ["file,original,mos"]
+    lines = ["image,original,mos"]
     lines += [f"{row.image}.png,{row.reference}.png,{row.score:g}" for row in rows.itertuples()]
     files = {"scores.csv": ("\n".join(lines) + "\n").encode()}
     for image in dict.fromkeys([*rows["reference"], *rows["image"]]):

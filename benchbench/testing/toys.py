@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 SIZES = {"rings": (32, 32), "squares": (32, 32), "waves": (48, 40)}
-"""Height and width of each content, in pixels."""
+"""Height and width of each content, in pixels, at scale 1."""
 LEVELS = 3
 CLASSES = 5
 
@@ -22,12 +22,16 @@ class ToyPictures(Dataset):
     """Three contents by formula, each at three levels of noise, with the score ``5 - level``.
 
     Rows ``rings-1`` … ``waves-3``; the references are ``rings-0``, ``squares-0``, ``waves-0``.
+    ``scale`` makes every side so many times as long.
     """
 
     name = "toy-pictures"
     summary = "nine tiny pictures made by formula, for checks"
     score_kind = "mos"
     std_kind = "mean"
+
+    def __init__(self, *, scale: int = 1) -> None:
+        self.scale = scale
 
     def table(self) -> pd.DataFrame:
         import pandas as pd
@@ -47,8 +51,8 @@ class ToyPictures(Dataset):
         import numpy as np
 
         content, _, level = image.partition("-")
-        height, width = SIZES[content]
-        y, x = np.mgrid[:height, :width] / 16.0 - 1.0
+        height, width = (self.scale * side for side in SIZES[content])
+        y, x = np.mgrid[:height, :width] / (16.0 * self.scale) - 1.0
         plane = {
             "rings": np.sin(9 * np.hypot(y, x)),
             "squares": np.sign(np.sin(7 * y) * np.sin(7 * x)),

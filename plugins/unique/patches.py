@@ -71,7 +71,7 @@ def whiten(patches: torch.Tensor) -> torch.Tensor:
     covariance = centred.mT @ centred / patches.shape[1]
     values, vectors = torch.linalg.eigh(covariance)
     scale = (values.clamp(min=0) + WHITENING).rsqrt()
-    return centred @ (vectors * scale[:, None, :]) @ vectors.mT
+    return centred @ ((vectors * scale[:, None, :]) @ vectors.mT)
 
 
 def _rounded(thousands: torch.Tensor) -> torch.Tensor:

@@ -62,6 +62,20 @@ def loop_gradients(
     return {key: torch.stack([row[i] for row in rows]) for i, key in enumerate(wanted)}
 
 
+def shared_forward_gradients(
+    backbone: Backbone,
+    model: nn.Module,
+    inputs: Tensor,
+    loss: str,
+    wanted: Sequence[tuple[str, str]],
+) -> dict[tuple[str, str], Tensor]:
+    """The same from one forward pass of the batch, one ``torch.autograd.grad`` an image."""
+    parameters = [getattr(model.get_submodule(layer), of) for layer, of in wanted]
+    values = backbone.loss(loss, backbone.forward(model, inputs), inputs, None)
+    rows = [torch.autograd.grad(value, parameters, retain_graph=True) for value in values]
+    return {key: torch.stack([row[i] for row in rows]) for i, key in enumerate(wanted)}
+
+
 def relative_error(found: Tensor, true: Tensor) -> float:
     """The largest over images of ‖found - true‖ / ‖true‖."""
     size = torch.linalg.vector_norm(true.flatten(1), dim=1)
@@ -83,7 +97,7 @@ def worst(
     true = loop_gradients(backbone, model, inputs, loss, wanted)
     errors = {key: relative_error(signals[probes[key]], true[key]) for key in wanted}
     where = max(errors, key=errors.__getitem__)
-    return errors[where], ".".join(where), signals.notes
+    return errors[where], ".".join(where), list(signals.notes)
 
 
 def stir(model: nn.Module, seed: int = 0) -> nn.Module:

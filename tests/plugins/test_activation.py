@@ -73,7 +73,7 @@ def test_shapes(pool, shape) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(layer, pool, message) -> None:
-    facts = replace(CLASSIFIER, preprocessing={"size": "native"})
+    facts = replace(CLASSIFIER, other_size=True)
     with pytest.raises(UsageError, match=message):
         ActivationFeatures(layer=layer, pool=pool).probes(facts)
 

@@ -47,13 +47,13 @@ def test_an_inverted_method_has_mirrored_intervals():
 
 
 def test_the_outlier_ratio_is_resampled_by_groups():
-    x, y, groups = sample()
+    x, y, _ = sample()
     _, after = intervals()
     fit = after.fit
     flags = np.abs(fit(x) - y) > 2 * STD
     shares = flags.reshape(30, -1).mean(axis=1)
     spread = shares.std() / math.sqrt(29)
-    low, high = after.estimates["outlier_ratio"].ci95
+    _, high = after.estimates["outlier_ratio"].ci95
     # The share of equal groups is a mean over groups, whose standard error is known.
     assert high - after.estimates["outlier_ratio"].value == pytest.approx(2.045 * spread, rel=0.1)
 

@@ -1,0 +1,145 @@
+"""The dataset ``cross``: several sets joined, some to fit on, the others to test on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbench import Component, DataError, Dataset, ImageFacts, UsageError, dataset, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_SHARED = ("score", "score_std")
+_OWN = ("reference", "distortion", "level", "label")
+
+
+class Cross(Dataset):
+    """``cross[fit=A,test=B+C]``. The column ``source`` names a row's set and ``split`` is
+    ``train`` for the rows of ``fit`` and ``test`` for the others; where every set of ``fit`` has a
+    split of its own, that stays. ``outlier`` is true for the rows of ``test``, for questions about
+    what belongs to ``fit``.
+
+    Where no set has distortions, an outlier's ``distortion`` is its set's name, at level 1, so that
+    each set is reported. ``cross[fit=parts[source=A],test=B+C]`` keeps a part of A for testing.
+
+    Ids are ``<source>:<id there>``. Scores stay on each set's own scale; those of a set whose
+    direction is the other way round change their sign. A column of scores stays where all sets
+    have it; other columns are empty where a set has none.
+    """
+
+    name = "cross"
+    version = "1"
+    summary = "several datasets joined: fit on some, test on the others"
+
+    def __init__(self, fit: str, test: str) -> None:
+        self._fit = _names(fit)
+        self._sets = {name: dataset(name) for name in (*self._fit, *_names(test))}
+        if len(self._sets) != len(self._fit) + len(_names(test)):
+            raise UsageError(f"cross[fit={fit},test={test}]: a set is named twice; "
+                             "name each set once")
+        first = self._sets[self._fit[0]]
+        self.score_kind, self.higher_is_better = first.score_kind, first.higher_is_better
+        self.size = first.size
+        kinds = {part.std_kind for part in self._sets.values()}
+        self.std_kind = first.std_kind if len(kinds) == 1 else None
+        counts = [part.n_official for part in self._sets.values()]
+        self.n_official = None if None in counts else sum(n for n in counts if n is not None)
+        self.notes = tuple(self._notes())
+
+    def table(self) -> pd.DataFrame:
+        import pandas as pd
+
+        tables = {name: part.table() for name, part in self._sets.items()}
+        scores = [c for c in _SHARED if all(c in table for table in tables.values())]
+        others = [c for c in _OWN if any(c in table for table in tables.values())]
+        own_split = all("split" in tables[name] for name in self._fit)
+        parts = [self._part(name, tables[name], [*scores, *others], own_split) for name in tables]
+        joined = pd.concat(parts, ignore_index=True)
+        if "distortion" not in joined:
+            joined["distortion"] = joined["source"].where(joined["outlier"], "none")
+            joined["level"] = joined["outlier"].astype(int)
+        return joined
+
+    def path(self, image: str) -> Path | None:
+        source, own = self._parts(image)
+        return self._sets[source].path(own)
+
+    def load(self, image: str) -> np.ndarray:
+        source, own = self._parts(image)
+        return self._sets[source].load(own)
+
+    def inspect(self, images: Sequence[str]) -> list[ImageFacts]:
+        wanted: dict[str, list[str]] = {}
+        for image in images:
+            source, own = self._parts(image)
+            wanted.setdefault(source, []).append(own)
+        found = {
+            f"{source}:{image}": facts
+            for source, own in wanted.items()
+            for image, facts in zip(own, self._sets[source].inspect(own), strict=True)
+        }
+        return [found[image] for image in images]
+
+    def sources(self) -> list[Path]:
+        return [path for part in self._sets.values() for path in part.sources()]
+
+    def _part(
+        self, name: str, table: pd.DataFrame, columns: list[str], own_split: bool
+    ) -> pd.DataFrame:
+        """One set's rows, ids and groups marked with its name."""
+        import pandas as pd
+
+        part, fitted = self._sets[name], name in self._fit
+        found = pd.DataFrame({"image": name + ":" + table["image"], "source": name})
+        for column in columns:
+            found[column] = table.get(column)
+        if "reference" in found and "reference" in table:
+            found["reference"] = name + ":" + table["reference"]
+        elif "reference" in found:
+            found["reference"] = found["image"]
+        if "score" in found and part.higher_is_better != self.higher_is_better:
+            found["score"] = -found["score"]
+        group = next(c for c in ("group", "reference", "image") if c in table)
+        found["group"] = name + ":" + table[group].astype(str)
+        if fitted and own_split:
+            found["split"] = table["split"]
+        else:
+            found["split"] = "train" if fitted else "test"
+        found["outlier"] = not fitted
+        return found
+
+    def _parts(self, image: str) -> tuple[str, str]:
+        for name in self._sets:
+            if image.startswith(f"{name}:"):
+                return name, image[len(name) + 1 :]
+        raise DataError(f"cross: no image {image!r}; ids are <source>:<id there>, with the sources "
+                        f"{', '.join(self._sets)}")
+
+    def _notes(self) -> list[str]:
+        notes = [f"{name}: {note}" for name, part in self._sets.items() for note in part.notes]
+        turned = [name for name, part in self._sets.items()
+                  if part.score_kind and part.higher_is_better != self.higher_is_better]
+        if turned:
+            notes.append(f"scores of {', '.join(turned)} with the sign changed, since their "
+                         "direction is the other way round")
+        return notes
+
+
+def _names(text: str) -> list[str]:
+    """Split at each ``+`` outside brackets."""
+    names, depth = [""], 0
+    for char in text:
+        depth += (char == "[") - (char == "]")
+        if char == "+" and depth == 0:
+            names.append("")
+        else:
+            names[-1] += char
+    return [name.strip() for name in names]
+
+
+@hookimpl
+def benchbench_datasets() -> Sequence[Component]:
+    return (Component(Cross.name, "benchbench_plugins.cross:Cross", Cross.summary),)

@@ -1,0 +1,120 @@
+"""Letters, rank intervals, the noise floor and differences between runs, end to end on toys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from benchbench.errors import UsageError
+from benchbench.records import read_records
+from benchbench.report import text
+from benchbench.report.changes import changes, render
+from benchbench.report.ranking import noise, rank, resampled
+from benchbench.report.rows import tables
+from tests.toys import execute, selection
+
+MANY = "pictures[contents=24,levels=3]"
+
+
+@pytest.fixture
+def run(toys: Path, store: Path, tmp_path: Path) -> Path:
+    """A run on 24 contents: enough groups for letters."""
+    out = tmp_path / "run"
+    execute(out, selection("mean,constant,random", dataset=MANY, task="iqa[mode=fr]"))
+    return out
+
+
+def test_methods_that_differ_share_no_letter_and_rank_apart(run: Path) -> None:
+    records = read_records(run)
+    found = rank(records, run / "predictions")
+    by_name = {r.extractor.name: found.get(r.cell) for r in records}
+    good, control = by_name["mean"], by_name["random"]
+    assert good is not None
+    assert control is not None
+    assert not set(good.letters) & set(control.letters)
+    assert good.highest < control.lowest
+    assert by_name["constant"] is None, "an undefined score takes no part"
+
+
+def test_the_table_shows_ties_and_ranks_only_with_many_groups(
+    run: Path, toys: Path, tmp_path: Path
+) -> None:
+    wide = text.render(read_records(run), run / "predictions")
+    assert "ties" in wide
+    assert "cannot be told apart" in wide
+    few = tmp_path / "few"
+    execute(few, selection("mean", dataset="pictures", task="iqa[mode=fr]"))
+    assert "ties" not in text.render(read_records(few), few / "predictions")
+
+
+def test_scores_taken_from_the_predictions_are_the_records_own(run: Path) -> None:
+    for record in read_records(run):
+        path = run / "predictions" / f"{record.cell}.parquet"
+        score = record.scores["srocc"].value
+        table = pd.read_parquet(path)
+        if score is None:
+            assert table["prediction"].nunique() == 1
+            continue
+        expected = spearmanr(table["prediction"], table["target"]).statistic
+        assert score == pytest.approx(expected, abs=1e-12)
+        assert np.nanmedian(resampled(path, "srocc").scores["srocc"]) == pytest.approx(score)
+
+
+def test_the_noise_floor_is_the_spread_over_seeds(toys: Path, store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "seeds"
+    chosen = selection("mean", dataset=MANY, task="iqa[mode=nr,splits=5]", seeds=(0, 1, 2))
+    execute(out, chosen)
+    records = read_records(out)
+    by_method: dict[str, list[float]] = {}
+    for record in records:
+        value = record.scores["srocc"].value
+        assert value is not None
+        by_method.setdefault(record.extractor.name + str(record.task.params), []).append(value)
+    widest = max(np.std(values, ddof=1) for values in by_method.values())
+    assert noise(records) == [
+        f"noise floor: the same cell moves by up to {widest:.3f} (standard deviation over 3 "
+        "seeds); smaller differences mean nothing."
+    ]
+    assert noise([r for r in records if r.seed == 0]) == []
+    assert [row[2] for row in tables(records)[0].rows].count("1") == len(by_method)
+
+
+def test_changes_between_runs(toys: Path, store: Path, tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    execute(a, selection("mean", dataset=MANY, task="iqa[mode=fr]", backbone="net"))
+    execute(b, selection("mean,spread", dataset=MANY, task="iqa[mode=fr]", backbone="net"))
+    rows = {row["extractor"]: row for row in changes(a, b)}
+    assert rows["mean"]["note"] == "the same cell"
+    assert rows["mean"]["difference"] == 0
+    assert rows["spread"]["note"] == "only in B"
+
+
+def test_a_changed_method_gets_a_paired_interval(
+    toys: Path, store: Path, tmp_path: Path
+) -> None:
+    """The same name with another score: as after a change of its code."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    execute(a, selection("mean", dataset=MANY, task="iqa[mode=fr]"))
+    execute(b, selection("random", dataset=MANY, task="iqa[mode=fr]", controls=False))
+    for path in (b / "cells").glob("*.json"):
+        record = json.loads(path.read_text())
+        record["extractor"] |= {"name": "mean", "control": False}
+        record["backbone"]["name"] = "net"
+        path.write_text(json.dumps(record))
+    row = next(r for r in changes(a, b) if r["extractor"] == "mean")
+    assert row["note"] == "differs"
+    assert row["low"] < row["difference"] < row["high"] < 0
+    assert "differs" in render([row])
+
+
+def test_runs_that_share_nothing_are_refused(toys: Path, store: Path, tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    execute(a, selection("mean", task="iqa[mode=fr]"))
+    b.mkdir()
+    with pytest.raises(UsageError, match="no records in"):
+        changes(a, b)
