@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.catalogue import make_dataset
+from benchbench.cells import Selection
 from benchbench.errors import UsageError
 from benchbench.interfaces import Backbone, Dataset
 from benchbench.names import parse, parse_features
-from benchbench.plan import Selection
 from benchbench.registry import registry
 
 if TYPE_CHECKING:

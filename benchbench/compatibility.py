@@ -16,7 +16,7 @@ from benchbench.probes import Activation, Gradient, Images, OfReference, Pixels,
 from benchbench.registry import registry
 
 if TYPE_CHECKING:
-    from benchbench.plan import Cell, Selection
+    from benchbench.cells import Cell, Selection
     from benchbench.registry import Made
 
 PRECISIONS = ("float32", "tf32", "bf16")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchbench.cells import Cell
 from benchbench.names import Selector
-from benchbench.plan import Cell
 from benchbench.records import (
     BackboneEntry,
     CostEntry,

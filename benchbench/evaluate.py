@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbench.cells import Cell
 from benchbench.errors import DataError
 from benchbench.features import read_features
 from benchbench.identity import file_digest
 from benchbench.interfaces import Features, Outcome
-from benchbench.plan import Cell
 from benchbench.store import atomic
 
 if TYPE_CHECKING:

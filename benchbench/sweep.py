@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchbench.batching import BatchSize, batches, ordered
+from benchbench.cells import Feature
 from benchbench.errors import DataError
 from benchbench.features import FeatureWriter
 from benchbench.interfaces import Backbone, Dataset
 from benchbench.loading import Loaded, load_images
 from benchbench.memory import out_of_memory, peak_mb, release, start_peak
-from benchbench.plan import Feature
 from benchbench.precision import precision_scope
 from benchbench.preprocessing import Preprocessing
 from benchbench.probes import OfReference, Pixels, Probe

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from benchbench.plan import Feature
+from benchbench.cells import Feature
 from benchbench.records import CostEntry
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchbench.cells import Sweep
 from benchbench.identity import digest
-from benchbench.plan import Sweep
 from benchbench.records import CostEntry
 from benchbench.store import read_json, write_json
 

@@ -34,6 +34,8 @@ FLOOR = 0.025
 LUMA = 64
 """The first 64 of a patch's 192 values are its Y channel."""
 PATCH = 192
+_INFINITY = 0x7F800000
+"""The bits of infinity in float32; those of NaN lie beyond."""
 
 
 class _Pairs(Extractor):
@@ -230,17 +232,16 @@ def centred_ranks(values: torch.Tensor) -> torch.Tensor:
     import torch
 
     values, count = values.float() + 0.0, len(values)  # the sum makes -0 a 0
-    if bool(values.isnan().any()):
-        raise DataError("features that are not a number cannot be ranked; check the weights")
     bits = values.view(torch.int32)
     rising = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     keys = rising.long().mul_(1 << 32).add_(torch.arange(count, device=values.device))
     keys = _sorted(keys)
-    places, ordered = keys & 0xFFFFFFFF, keys >> 32
-    starts = torch.ones(count, dtype=torch.bool, device=values.device)
-    starts[1:] = ordered[1:] != ordered[:-1]
-    first = starts.nonzero().flatten()
-    ends = torch.cat([first[1:], first.new_tensor([count])])
+    ordered, places = keys >> 32, keys.bitwise_and_(0xFFFFFFFF)
+    if not -_INFINITY - 2 < int(ordered[0]) <= int(ordered[-1]) <= _INFINITY:
+        raise DataError("features that are not a number cannot be ranked; check the weights")
+    first = (ordered[1:] != ordered[:-1]).nonzero().flatten() + 1
+    first, ends = (torch.cat(parts) for parts in (
+        [first.new_zeros(1), first], [first, first.new_tensor([count])]))
     middle = (first + ends - count).double() / 2
     ranks = torch.empty(count, dtype=torch.float64, device=values.device)
     return ranks.scatter_(0, places, middle.repeat_interleave(ends - first))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchbench.plan import Cell, make_plan
+from benchbench.cells import Cell
+from benchbench.plan import make_plan
 from tests.toys import forget_plugins, selection
 
 

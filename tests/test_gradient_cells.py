@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from benchbench.cells import Cell, Selection
 from benchbench.errors import UsageError
-from benchbench.plan import Cell, Selection, make_plan
+from benchbench.plan import make_plan
 from tests.toys import execute, forget_plugins
 
 SORTER = '''

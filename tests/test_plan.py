@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from benchbench.cells import Cell, Plan
 from benchbench.errors import BenchbenchError, DataError, UsageError
-from benchbench.plan import Cell, Plan, make_plan
+from benchbench.plan import make_plan
 from tests.toys import forget_plugins, selection
 
 

@@ -55,7 +55,7 @@ class Told:
 
 def selection(features: str = "mean", **changes: Any) -> Any:
     """A selection of the toys, without the control rows."""
-    from benchbench.plan import Selection
+    from benchbench.cells import Selection
 
     chosen = {"task": "sum", "dataset": "pictures", "backbone": "net", "controls": False}
     return Selection(features=features, **{**chosen, **changes})

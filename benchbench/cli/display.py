@@ -11,7 +11,7 @@ from benchbench import progress
 from benchbench.report.names import cell_title
 
 if TYPE_CHECKING:
-    from benchbench.plan import Cell, Sweep
+    from benchbench.cells import Cell, Sweep
     from benchbench.records import Record
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from benchbench.cells import Selection
 from benchbench.compatibility import PRECISIONS
 from benchbench.errors import UsageError, nearest
-from benchbench.plan import Selection
 
 Command = Callable[..., Any]
 

@@ -11,7 +11,7 @@ import click
 from benchbench.cli.options import apply_config, make_selection, selection_options
 
 if TYPE_CHECKING:
-    from benchbench.plan import Cell, Plan
+    from benchbench.cells import Cell, Plan
 
 
 @click.command("plan")

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchbench import records
+from benchbench.cells import Cell, Plan, Selection, Sweep
 from benchbench.deadline import Timeout, deadline
 from benchbench.environment import environment
 from benchbench.errors import DataError, UsageError
 from benchbench.identity import canonical, digest, file_digest
-from benchbench.plan import Cell, Plan, Selection, Sweep, make_plan
+from benchbench.plan import make_plan
 from benchbench.records import Record
 from benchbench.registry import registry
 from benchbench.store import check_writable, store_root, write_text

@@ -18,7 +18,15 @@ from benchbench.probes import OfReference, Probe
 from benchbench.registry import registry
 from benchbench.testing import leaks, state
 from benchbench.testing.checks import Check, Failed, Skipped, run_suite
-from benchbench.testing.rig import ALIKE, DEVICE_TOLERANCE, LARGER, TOLERANCE, Rig, close
+from benchbench.testing.rig import (
+    ALIKE,
+    DEVICE_TOLERANCE,
+    LARGER,
+    TOLERANCE,
+    Rig,
+    close,
+    one_thread,
+)
 from benchbench.testing.subjects import (
     Subject,
     check_declaration,
@@ -46,13 +54,14 @@ def check_extractor(
     checks to the reasons why they fail. Raises ``UsageError`` where no backbone is accepted.
     """
     subject = find_subject("extractor", extractor)
-    build, options = _choose(subject, backbone)
-    for variant in _variants(subject, build()):
-        suite = _Suite(variant, build, options)
-        label = f"extractor {variant.label} on {build().name}"
-        if suite.scale > 1:
-            label += f", pictures {suite.scale} times as large"
-        yield from run_suite(label, suite.tests(), variant.expected(expected_failures))
+    with one_thread():
+        build, options = _choose(subject, backbone)
+        for variant in _variants(subject, build()):
+            suite = _Suite(variant, build, options)
+            label = f"extractor {variant.label} on {build().name}"
+            if suite.scale > 1:
+                label += f", pictures {suite.scale} times as large"
+            yield from run_suite(label, suite.tests(), variant.expected(expected_failures))
 
 
 def _variants(subject: Subject, backbone: Backbone) -> list[Subject]:

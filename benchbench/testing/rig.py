@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +103,17 @@ class Rig:
     def _stack(self, arrays: Sequence[np.ndarray]) -> torch.Tensor:
         tensors = [torch.from_numpy(array.copy()).permute(2, 0, 1) for array in arrays]
         return torch.stack(tensors).to(self.device)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tiny tensors: sharing them out between threads costs more than it saves."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class View(Mapping[Probe, Any]):

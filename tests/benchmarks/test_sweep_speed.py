@@ -20,11 +20,11 @@ import torch
 from PIL import Image
 
 from benchbench.batching import BatchSize, batches
+from benchbench.cells import Feature
 from benchbench.describe import describe
 from benchbench.interfaces import Backbone, Dataset
 from benchbench.loading import load_images
 from benchbench.names import parse
-from benchbench.plan import Feature
 from benchbench.preprocessing import Preprocessing
 from benchbench.registry import registry
 from benchbench.sweep import Sweeper

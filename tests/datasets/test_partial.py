@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchbench.catalogue import make_dataset
+from benchbench.cells import Selection
 from benchbench.errors import DataError
 from benchbench.names import Selector, parse
 from benchbench.partial import Present
-from benchbench.plan import Selection, make_plan
+from benchbench.plan import make_plan
 from benchbench.tables import dataset_facts, load_table
 from tests.datasets.layouts import picture
 

@@ -209,7 +209,8 @@ def test_ms_unique_equals_the_port(
 @given(
     hnp.arrays(
         np.float32, st.integers(1, 60),
-        elements=st.floats(-1e3, 1e3, width=32) | st.sampled_from([0.0, -0.0, 1.0, np.inf]),
+        elements=st.floats(-1e3, 1e3, width=32)
+        | st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf]),
     )
 )
 def test_ranks_are_those_of_scipy(values: np.ndarray) -> None:
@@ -235,6 +236,8 @@ def test_what_cannot_be_is_said(bench: Bench) -> None:
         bench.score(UniqueScore(), [noise(32, 48)], [noise(64, 48)])
     with pytest.raises(DataError, match="not a number"):
         centred_ranks(torch.tensor([1.0, float("nan")]))
+    with pytest.raises(DataError, match="not a number"):
+        centred_ranks(-torch.tensor([1.0, float("nan")]))
     with pytest.raises(UsageError, match=r"power=0\]: expected"):
         UniqueScore(power=0)
     with pytest.raises(UsageError, match="have no blocks"):
@@ -250,9 +253,8 @@ def test_what_cannot_be_is_said(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("extractor", [KwonGradient, UniqueScore])
-def test_conforms(extractor: type[Extractor], weights: Path) -> None:
-    part = Unique(weights=weights / "ImageNet_Weights_YGCr.mat")
-    assert_conforms(check_extractor(extractor, backbone=part))
+def test_conforms(extractor: type[Extractor]) -> None:
+    assert_conforms(check_extractor(extractor, backbone=Unique(units=12, patches=700)))
 
 
 def test_ms_unique_trained_here_says_so(store: Path) -> None:
