@@ -37,6 +37,8 @@ class Part:
     name: ClassVar[str] = ""
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = ""
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+    """Conformance checks that are known to fail, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)

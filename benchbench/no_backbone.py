@@ -20,7 +20,7 @@ class NoBackbone(Backbone):
     def build(self) -> torch.nn.Module:
         import torch
 
-        return torch.nn.Identity()
+        return torch.nn.Identity().eval()
 
     def forward(self, model: torch.nn.Module, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         return {}

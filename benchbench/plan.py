@@ -79,7 +79,9 @@ def _grid(
     if selection.controls:
         asked = {made.selector.name for made, _ in wanted}
         wanted += [(made, True) for made in _controls(reg) if made.selector.name not in asked]
-    shuffled = next((made for made, control in wanted if not control), None)
+    # A score is not learned, so that shuffled labels say nothing of it.
+    shuffled = next((made for made, control in wanted
+                     if not control and made.part.gives == "vector"), None)
     for extractor, control in wanted:
         for task in tasks:
             variants = [(v, control) for v in task.part.expand(extractor.part.gives, source.facts)]
