@@ -153,7 +153,9 @@ class ImageQuality(Task):
             "splits": len(splits), "regressor": self.regressor,
             "srocc_sd": float(np.std(usable, ddof=1)) if len(usable) > 1 else None,
             "penalties": [float(p) for p in fitted.penalties],
+            "train_groups": [list(map(str, s.train_groups)) for s in splits],
             "test_groups": [list(map(str, s.test_groups)) for s in splits],
+            "mappings": [describe_fit(found.fit) for found in each],
         }
         tested = len(np.unique(np.concatenate([s.test for s in splits])))
         notes = [*fitted.notes, *_caveats(scores)]

@@ -86,12 +86,11 @@ class MsUniqueScore(_Pairs):
         self.power = _power(self.name, power)
 
     def probes(self, facts: BackboneFacts) -> list[Probe]:
-        own = [Activation(name, "none") for name in _hidden_layers(facts)]
+        hidden = [layer.name for layer in facts.layers if layer.name.startswith("hidden_")]
+        own = [Activation(name, "none") for name in hidden]
         if not own:
-            raise UsageError(
-                "ms-unique: needs the five autoencoders of the backbone ms-unique; add "
-                "--backbone ms-unique, or take the extractor unique"
-            )
+            raise UsageError("ms-unique: needs the five autoencoders of the backbone ms-unique; "
+                             "add --backbone ms-unique, or take the extractor unique")
         self.own = own
         return [*own, *map(OfReference, own), Model()]
 
@@ -128,10 +127,8 @@ class KwonGradient(_Pairs):
         compare: Literal["projection", "gradients"] = "projection",
     ) -> None:
         if compare == "gradients" and block != "both":
-            raise UsageError(
-                f"kwon-gradient[compare=gradients,block={block}]: gradients are compared as they "
-                "are and have no blocks; leave block out"
-            )
+            raise UsageError(f"kwon-gradient[compare=gradients,block={block}]: gradients have no "
+                             "blocks; leave block out")
         self.block, self.compare = block, compare
         self.power = _power(self.name, power)
 
@@ -235,7 +232,10 @@ def centred_ranks(values: torch.Tensor) -> torch.Tensor:
     bits = values.view(torch.int32)
     rising = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     keys = rising.long().mul_(1 << 32).add_(torch.arange(count, device=values.device))
-    keys = _sorted(keys)
+    if keys.device.type == "cpu":
+        keys.numpy().sort()  # in place, and in half of torch's time
+    else:
+        keys = keys.sort().values
     ordered, places = keys >> 32, keys.bitwise_and_(0xFFFFFFFF)
     if not -_INFINITY - 2 < int(ordered[0]) <= int(ordered[-1]) <= _INFINITY:
         raise DataError("features that are not a number cannot be ranked; check the weights")
@@ -247,20 +247,12 @@ def centred_ranks(values: torch.Tensor) -> torch.Tensor:
     return ranks.scatter_(0, places, middle.repeat_interleave(ends - first))
 
 
-def _sorted(keys: torch.Tensor) -> torch.Tensor:
-    """Ascending, in place where it can be; NumPy's vectorised sort takes half of torch's time."""
-    if keys.device.type == "cpu":
-        keys.numpy().sort()
-        return keys
-    return keys.sort().values
-
-
 def unit_weights(gradient: torch.Tensor) -> torch.Tensor:
     """2 for the units whose Y gradients have a kurtosis above 3, else 1: ``[192, units]`` to
     ``[units]``. As published, what is taken off is not the mean but the sum over all Y entries
     divided by the larger side of their table."""
     luma = gradient[:LUMA].T.double()
-    luma = luma - luma.sum() / max(luma.shape)
+    luma -= luma.sum() / max(luma.shape)
     return 1.0 + (kurtosis(luma / luma.abs().amax(0)) > 3)
 
 
@@ -283,10 +275,6 @@ def kurtosis(rows: torch.Tensor) -> torch.Tensor:
 
 def _suppressed(features: torch.Tensor) -> torch.Tensor:
     return features.masked_fill(features < FLOOR, 0.0)
-
-
-def _hidden_layers(facts: BackboneFacts) -> list[str]:
-    return [layer.name for layer in facts.layers if layer.name.startswith("hidden_")]
 
 
 def _require_unique(name: str, facts: BackboneFacts) -> None:

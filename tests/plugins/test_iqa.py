@@ -135,6 +135,11 @@ def test_no_reference_scores_are_medians_over_splits_of_their_predictions() -> N
     assert found.scores["srocc"].value > 0.8
     assert found.scores["srocc_mean"].value == pytest.approx(
         np.mean([spearmanr(x, y).statistic for x, y in each]))
+    for train, test in zip(found.details["train_groups"], found.details["test_groups"],
+                           strict=True):
+        assert not set(train) & set(test)
+        assert set(train) | set(test) == set(table["group"])
+    assert all(fit["monotone"] and fit["converged"] for fit in found.details["mappings"])
     truth = table.set_index("image")["score"]
     assert (truth.loc[found.predictions["image"]].to_numpy() == found.predictions["target"]).all()
 
