@@ -252,7 +252,7 @@ def unit_weights(gradient: torch.Tensor) -> torch.Tensor:
     ``[units]``. As published, what is taken off is not the mean but the sum over all Y entries
     divided by the larger side of their table."""
     luma = gradient[:LUMA].T.double()
-    luma -= luma.sum() / max(luma.shape)
+    luma = luma - luma.sum() / max(luma.shape)
     return 1.0 + (kurtosis(luma / luma.abs().amax(0)) > 3)
 
 
