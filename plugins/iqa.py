@@ -249,7 +249,10 @@ def _caveats(scores: Mapping[str, Score]) -> list[str]:
     primary = scores["srocc"]
     if primary.value is None:
         return [f"srocc {primary.note}"]
-    return [] if primary.reliable else ["fewer than 20 groups: the intervals are unreliable"]
+    if primary.reliable:
+        return []
+    return ["fewer than 20 groups: the intervals are unreliable" if primary.ci95
+            else "fewer than 6 groups: no intervals, and no ranking can be claimed"]
 
 
 def _predictions(table: pd.DataFrame, rows: Any, split: int, values: np.ndarray) -> pd.DataFrame:

@@ -280,7 +280,8 @@ def test_few_contents_are_marked(contents: int, said: str | None) -> None:
         score = found.scores["srocc"]
         assert (score.ci95 is None) == (said == "none")
         assert score.reliable == (said is None)
-        assert any("unreliable" in note for note in found.notes) == (said is not None)
+        assert any("intervals are unreliable" in n for n in found.notes) == (said == "unreliable")
+        assert any("no intervals" in note for note in found.notes) == (said == "none")
 
 
 def test_a_matrix_of_features_is_taken_as_a_vector() -> None:
