@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from benchbench.interfaces import Outcome as Outcome
     from benchbench.interfaces import Score as Score
     from benchbench.interfaces import Task as Task
+    from benchbench.interfaces import WrappedDataset as WrappedDataset
     from benchbench.probes import Activation as Activation
     from benchbench.probes import Gradient as Gradient
     from benchbench.probes import Images as Images
@@ -71,7 +72,7 @@ _DOOR = {
     "hookspecs": ("hookimpl",),
     "interfaces": (
         "Backbone", "Component", "Dataset", "Extractor", "Features", "ImageFacts", "Outcome",
-        "Score", "Task",
+        "Score", "Task", "WrappedDataset",
     ),
     "probes": (
         "Activation", "Gradient", "Images", "Model", "OfReference", "Output", "Pixels", "Probe",

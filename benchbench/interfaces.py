@@ -94,6 +94,32 @@ class Dataset(Part):
         return []
 
 
+class WrappedDataset(Dataset):
+    """Another dataset's images under its own ids; what is left to define is the table.
+
+    ``whole`` is the dataset behind it. Its facts (score kind, direction, size, notes) are taken
+    over where the class leaves them at their defaults.
+    """
+
+    def __init__(self, whole: Dataset) -> None:
+        self.whole = whole
+        for fact in ("score_kind", "higher_is_better", "std_kind", "size", "notes"):
+            if getattr(type(self), fact) == getattr(Dataset, fact):
+                setattr(self, fact, getattr(whole, fact))
+
+    def path(self, image: str) -> Path | None:
+        return self.whole.path(image)
+
+    def load(self, image: str) -> np.ndarray:
+        return self.whole.load(image)
+
+    def inspect(self, images: Sequence[str]) -> list[ImageFacts]:
+        return self.whole.inspect(images)
+
+    def sources(self) -> list[Path]:
+        return self.whole.sources()
+
+
 class Backbone(Part):
     """A frozen model with its preprocessing.
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.errors import DataError
-from benchbench.interfaces import Dataset, ImageFacts
+from benchbench.interfaces import Dataset, WrappedDataset
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 _SHOWN = 5
@@ -43,28 +42,27 @@ def refuse_missing(dataset: Dataset, table: pd.DataFrame, images: Sequence[str])
     )
 
 
-class Present(Dataset):
+class Present(WrappedDataset):
     """The rows of a dataset whose image and reference are on disk. ``n_official`` stays that of
     the whole, so that every record shows the coverage."""
 
     def __init__(self, whole: Dataset) -> None:
-        self._whole = whole
+        super().__init__(whole)
+        self.n_official = whole.n_official
         self._missing_in: set[Path] = set()
         self.name = whole.name  # type: ignore[misc]
         self.version = whole.version  # type: ignore[misc]
         self.summary = whole.summary  # type: ignore[misc]
-        for fact in ("score_kind", "higher_is_better", "std_kind", "n_official", "size", "notes"):
-            setattr(self, fact, getattr(whole, fact))
 
     def table(self) -> pd.DataFrame:
-        table = self._whole.table()
+        table = self.whole.table()
         columns = [name for name in ("image", "reference") if name in table]
         images = list(dict.fromkeys(table[columns].to_numpy().ravel().tolist()))
-        missing = missing_images(self._whole, images)
+        missing = missing_images(self.whole, images)
         self._missing_in = {path.parent for path in missing.values()}
         kept = table[~table[columns].isin(list(missing)).any(axis=1)].reset_index(drop=True)
-        self.notes = self._whole.notes
-        if self._whole.n_official is None:
+        self.notes = self.whole.notes
+        if self.whole.n_official is None:
             self.n_official = len(table)
         if missing:
             self.notes += (f"{len(kept)} of {len(table)} rows: the files of the others are "
@@ -75,20 +73,11 @@ class Present(Dataset):
                             f"as {first}; put them there")
         return kept
 
-    def path(self, image: str) -> Path | None:
-        return self._whole.path(image)
-
-    def load(self, image: str) -> np.ndarray:
-        return self._whole.load(image)
-
-    def inspect(self, images: Sequence[str]) -> list[ImageFacts]:
-        return self._whole.inspect(images)
-
     def sources(self) -> list[Path]:
         """A folder that gets a missing file changes."""
-        return [*self._whole.sources(), *sorted(self._missing_in)]
+        return [*self.whole.sources(), *sorted(self._missing_in)]
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") or name == "whole":
             raise AttributeError(name)
-        return getattr(self._whole, name)
+        return getattr(self.whole, name)

@@ -6,14 +6,12 @@ import csv
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from statistics import correlation, fmean
 from typing import TYPE_CHECKING
 
-from benchbench import Component, Dataset, ImageFacts, dataset, hookimpl
+from benchbench import Component, WrappedDataset, dataset, hookimpl
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 TYPES = (
@@ -33,7 +31,7 @@ TYPES = (
 LEVELS = (1, 2, 3, 4, 5)
 
 
-class Demo(Dataset):
+class Demo(WrappedDataset):
     """``demo``: 420 images. An image's score is the mean score that people gave to images of that
     type and level in KADID-10k: what to expect of it, not what anyone said of it. Pixels are made
     as KADID-10k's generator makes them (``distorted`` with ``stretch``).
@@ -50,9 +48,9 @@ class Demo(Dataset):
     n_official = 7 * len(TYPES) * len(LEVELS)
 
     def __init__(self) -> None:
-        self._made = dataset(
+        super().__init__(dataset(
             f"distorted[source=photographs[set=natural],with={'+'.join(TYPES)},stretch=true]"
-        )
+        ))
         by_type, by_level = ceilings()
         self.notes = (
             "demo's scores are expected scores: the mean human score of that type and level in "
@@ -61,23 +59,11 @@ class Demo(Dataset):
         )
 
     def table(self) -> pd.DataFrame:
-        table = self._made.table()
+        table = self.whole.table()
         scores = expected_scores()
         keys = zip(table["distortion"], table["level"], strict=True)
         table["score"] = [scores[distortion, level] for distortion, level in keys]
         return table
-
-    def path(self, image: str) -> Path | None:
-        return self._made.path(image)
-
-    def load(self, image: str) -> np.ndarray:
-        return self._made.load(image)
-
-    def inspect(self, images: Sequence[str]) -> list[ImageFacts]:
-        return self._made.inspect(images)
-
-    def sources(self) -> list[Path]:
-        return self._made.sources()
 
 
 @cache

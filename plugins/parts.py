@@ -7,39 +7,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench import Component, DataError, Dataset, ImageFacts, UsageError, dataset, hookimpl
+from benchbench import Component, DataError, UsageError, WrappedDataset, dataset, hookimpl
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 
-class _Wrapped(Dataset):
-    """Another dataset's images under its own ids, with another table."""
-
-    def __init__(self, source: str) -> None:
-        self._source = dataset(source)
-        for name in ("score_kind", "higher_is_better", "std_kind", "size", "notes"):
-            setattr(self, name, getattr(self._source, name))
-
-    def path(self, image: str) -> Path | None:
-        return self._source.path(image)
-
-    def load(self, image: str) -> np.ndarray:
-        return self._source.load(image)
-
-    def inspect(self, images: Sequence[str]) -> list[ImageFacts]:
-        return self._source.inspect(images)
-
-    def sources(self) -> list[Path]:
-        return self._source.sources()
-
-
-class Parts(_Wrapped):
+class Parts(WrappedDataset):
     """``parts[source=DATASET]``: a column ``split`` with ``train``, ``val`` and ``test``.
 
     Groups are ordered by the SHA-256 of ``seed`` and their name; the first ``train`` of them are
@@ -57,18 +33,18 @@ class Parts(_Wrapped):
                 f"parts[train={train:g},val={val:g}]: expected two shares above 0 that leave some "
                 "groups for testing"
             )
-        super().__init__(source)
+        super().__init__(dataset(source))
         self._shares, self._seed = (train, val), seed
 
     def table(self) -> pd.DataFrame:
-        table = self._source.table().reset_index(drop=True)
+        table = self.whole.table().reset_index(drop=True)
         column = next(name for name in ("group", "reference", "image") if name in table)
         table["group"] = table[column].astype(str)
         names = sorted(table["group"].unique(), key=self._place)
         ends = [round(len(names) * share) for share in (self._shares[0], sum(self._shares))]
         if not 0 < ends[0] < ends[1] < len(names):
             raise DataError(
-                f"parts: {len(names)} groups in {self._source.name!r} are too few for three parts; "
+                f"parts: {len(names)} groups in {self.whole.name!r} are too few for three parts; "
                 "give a larger source"
             )
         part = {
@@ -82,7 +58,7 @@ class Parts(_Wrapped):
         return hashlib.sha256(f"{self._seed}:{group}".encode()).hexdigest()
 
 
-class Part(_Wrapped):
+class Part(WrappedDataset):
     """``part[source=DATASET,split=train+val]``: the rows of these splits alone."""
 
     name = "part"
@@ -90,19 +66,19 @@ class Part(_Wrapped):
     summary = "the rows of another dataset that are in some of its splits"
 
     def __init__(self, source: str, split: str) -> None:
-        super().__init__(source)
+        super().__init__(dataset(source))
         self._splits = [word.strip() for word in split.split("+")]
 
     def table(self) -> pd.DataFrame:
-        table = self._source.table()
+        table = self.whole.table()
         if "split" not in table:
             raise DataError(
-                f"part: {self._source.name!r} has no column 'split'; give parts[source=…]"
+                f"part: {self.whole.name!r} has no column 'split'; give parts[source=…]"
             )
         kept = table[table["split"].isin(self._splits)].reset_index(drop=True)
         if kept.empty:
             raise DataError(
-                f"part: no row of {self._source.name!r} has split {'+'.join(self._splits)}; it has "
+                f"part: no row of {self.whole.name!r} has split {'+'.join(self._splits)}; it has "
                 f"{', '.join(sorted(set(map(str, table['split']))))}"
             )
         return kept

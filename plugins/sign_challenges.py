@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench import Component, Dataset, ImageFacts, dataset, hookimpl
+from benchbench import Component, WrappedDataset, dataset, hookimpl
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 EXPOSED = "imagenet-c-gaussian-blur"
@@ -25,7 +22,7 @@ CHALLENGES = {
 """Each distortion, and the challenge of CURE-TSR that it stands for."""
 
 
-class SignChallenges(Dataset):
+class SignChallenges(WrappedDataset):
     """``gtsrb-challenges``: German traffic signs, clean and in seven distortions of five levels
     that are like challenges of CURE-TSR, split 60/20/20 by track. Of the training and validation
     signs there are, beside the clean ones, those with Gaussian blur of level 1 alone, which is all
@@ -41,10 +38,10 @@ class SignChallenges(Dataset):
     size = "model"
 
     def __init__(self, source: str = "gtsrb", levels: str = "1-5", seed: int = 0) -> None:
-        self._made = dataset(
+        super().__init__(dataset(
             f"distorted[source=parts[source={source},seed={seed}],with={'+'.join(CHALLENGES)},"
             f"levels={levels},clean=true,seed={seed}]"
-        )
+        ))
         meant = ", ".join(f"{name} for {challenge}" for name, challenge in CHALLENGES.items())
         self.notes = (
             "a stand-in for CURE-TSR, not CURE-TSR: GTSRB signs distorted by benchbench",
@@ -52,22 +49,10 @@ class SignChallenges(Dataset):
         )
 
     def table(self) -> pd.DataFrame:
-        table = self._made.table()
+        table = self.whole.table()
         shown = (table["distortion"] == EXPOSED) & (table["level"] == 1)
         kept = (table["split"] == "test") | ~table["outlier"] | shown
         return table[kept].reset_index(drop=True)
-
-    def path(self, image: str) -> Path | None:
-        return self._made.path(image)
-
-    def load(self, image: str) -> np.ndarray:
-        return self._made.load(image)
-
-    def inspect(self, images: Sequence[str]) -> list[ImageFacts]:
-        return self._made.inspect(images)
-
-    def sources(self) -> list[Path]:
-        return self._made.sources()
 
 
 @hookimpl
