@@ -36,6 +36,8 @@ class Demo(WrappedDataset):
     type and level in KADID-10k: what to expect of it, not what anyone said of it. Pixels are made
     as KADID-10k's generator makes them (``distorted`` with ``stretch``).
 
+    ``demo[source=DATASET]`` does the same to the clean pictures of another dataset.
+
     How good such a score is: in KADID-10k the mean of type and level has SROCC .938 with the
     image's own score (leaving that image out; 10,125 images), .947 on the twelve types used here.
     """
@@ -45,12 +47,14 @@ class Demo(WrappedDataset):
     summary = "seven photographs, distorted in 12 ways and 5 levels, with expected scores"
     score_kind = "expected-mos"
     higher_is_better = True
-    n_official = 7 * len(TYPES) * len(LEVELS)
 
-    def __init__(self) -> None:
+    def __init__(self, source: str = "photographs[set=natural]") -> None:
         super().__init__(dataset(
-            f"distorted[source=photographs[set=natural],with={'+'.join(TYPES)},stretch=true]"
+            f"distorted[source={source},with={'+'.join(TYPES)},stretch=true]"
         ))
+        self.size = "native"  # a source of recognition pictures asks for the model's size
+        n_source = dataset(source).n_official
+        self.n_official = None if n_source is None else n_source * len(TYPES) * len(LEVELS)
         by_type, by_level = ceilings()
         self.notes = (
             "demo's scores are expected scores: the mean human score of that type and level in "

@@ -68,6 +68,15 @@ def test_table() -> None:
     assert (row["reference"], row["distortion"], row["level"]) == ("china", "jpeg", 5)
 
 
+def test_other_pictures(shared_data: Path) -> None:
+    kodak = dataset(f"demo[source=folder[path={shared_data / 'kodak'}]]")
+    table = kodak.table()
+    assert (len(table), table["group"].nunique(), kodak.size) == (660, 11, "native")
+    row = table[table["image"] == "kodim01.png/jpeg/5"].iloc[0]
+    assert (row["score"], row["reference"]) == (1.35, "kodim01.png")
+    assert kodak.load("kodim01.png/jpeg/5").shape == (512, 768, 3)
+
+
 def test_notes_say_what_the_scores_are_and_what_the_type_alone_reaches() -> None:
     demo = dataset("demo")
     table = demo.table()
