@@ -59,10 +59,13 @@ if TYPE_CHECKING:
     from benchbench.statistics.regression import none_splits as none_splits
     from benchbench.statistics.regression import ridge_splits as ridge_splits
     from benchbench.statistics.regression import svr_splits as svr_splits
+    from benchbench.statistics.splits import Split as Split
     from benchbench.statistics.splits import group_splits as group_splits
     from benchbench.statistics.splits import leave_one_group_out as leave_one_group_out
     from benchbench.statistics.splits import official_split as official_split
     from benchbench.statistics.splits import part_rows as part_rows
+    from benchbench.training import clean_parts as clean_parts
+    from benchbench.training import fit_epochs as fit_epochs
 
 _DOOR = {
     "api": ("backbone", "dataset", "extract", "run"),
@@ -84,7 +87,9 @@ _DOOR = {
     "statistics.quality": ("oriented", "quality_metrics"),
     "statistics.quality_intervals": ("with_intervals",),
     "statistics.regression": ("knn_splits", "none_splits", "ridge_splits", "svr_splits"),
-    "statistics.splits": ("group_splits", "leave_one_group_out", "official_split", "part_rows"),
+    "statistics.splits": (
+        "Split", "group_splits", "leave_one_group_out", "official_split", "part_rows"),
+    "training": ("clean_parts", "fit_epochs"),
 }
 _HOME = {name: module for module, names in _DOOR.items() for name in names}
 __all__ = sorted(_HOME)

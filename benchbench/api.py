@@ -34,7 +34,8 @@ def backbone(name: str) -> Backbone:
 
 def run(
     features: str | Sequence[str] = ("grad", "activation"), task: str | Sequence[str] = "iqa",
-    dataset: str | Sequence[str] = "demo", backbone: str | Sequence[str] = "unique", *,
+    dataset: str | Sequence[str] = "demo", backbone: str | Sequence[str] | None = None,
+    *,
     seeds: Sequence[int] = (0,), limit: int | None = None, precision: str = "float32",
     controls: bool = True, max_feature_gb: float = 20.0, device: str = "auto",
     out: str | Path = "runs", retry: str = "never", timeout: float | None = None,
@@ -42,24 +43,28 @@ def run(
 ) -> pd.DataFrame:
     """Run every cell of a selection, as ``benchbench run`` does; one row a cell.
 
-    Names as on the command line, in one comma list or a sequence. Columns: ``task``, ``mode``,
+    Names as on the command line, in one comma list or a sequence; without ``backbone`` each
+    extractor gets its own. Columns: ``task``, ``mode``,
     ``dataset``, ``extractor``, ``backbone``, ``control``, ``status``, ``reason``, every metric
-    with ``_low`` and ``_high`` of its 95 % interval, cost, ``cell``.
+    with ``_low`` and ``_high`` of its 95 % interval, ``ties`` and ranks, cost, ``cell``.
     Raises ``UsageError`` for a wrong name or parameter and ``DataError`` for unusable data.
     """
     import pandas as pd
 
     from benchbench.cli.display import Display
     from benchbench.executors.local import LocalExecutor, Options
-    from benchbench.report.rows import flat
+    from benchbench.report.boards import boards
+    from benchbench.report.csv import flat
+    from benchbench.report.results import of_run
 
     selection = Selection(
-        _joined(features), _joined(task), _joined(dataset), _joined(backbone), tuple(seeds), limit,
-        precision, max_feature_gb, controls, allow_partial)
+        _joined(features), _joined(task), _joined(dataset),
+        None if backbone is None else _joined(backbone), tuple(seeds), limit, precision,
+        max_feature_gb, controls, allow_partial)
     options = Options(Path(out), device, retry, timeout, batch_size, "benchbench.run(…)")
     with Display(sys.stderr) as display:
         records = LocalExecutor(options, display).run(selection)
-    return pd.DataFrame(flat(records))
+    return pd.DataFrame(flat(boards(of_run(records, options.out), options.out)))
 
 
 def extract(

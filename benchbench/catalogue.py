@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,27 @@ from benchbench.names import Selector
 from benchbench.registry import Made, registry
 
 log = logging.getLogger("benchbench")
+_being_made: list[list[dict[str, Any]]] = []
 
 
 def make_dataset(selector: Selector) -> Made:
-    """A dataset by its registered name, its card's name, or the path of a card."""
+    """A dataset by its registered name, its card's name, or the path of a card. The identities of
+    the datasets that it is made of are part of its own, so that facts are not kept when their code
+    changes."""
+    inside: list[dict[str, Any]] = []
+    _being_made.append(inside)
+    try:
+        made = _make(selector)
+    finally:
+        _being_made.pop()
+    if inside:
+        made = replace(made, identity={**made.identity, "datasets": inside})
+    if _being_made:
+        _being_made[-1].append(made.identity)
+    return made
+
+
+def _make(selector: Selector) -> Made:
     reg = registry()
     card = find_card(selector.name)
     if card is None:

@@ -48,6 +48,9 @@ def impossible(cell: Cell, task: Task, selection: Selection) -> str | None:
     if facts.unequal is not None and _compares_places(cell):
         return (f"dataset {name}: {facts.unequal}; an extractor that compares place by place needs "
                 "one size for both; resize or crop them alike")
+    small = _too_small(cell)
+    if small is not None:
+        return small
     unlabelled = _unlabelled(cell)
     if unlabelled is not None:
         return unlabelled
@@ -67,6 +70,24 @@ def _compares_places(cell: Cell) -> bool:
     inner = [p.probe for p in cell.feature.probes if isinstance(p, OfReference)]
     return any(isinstance(p, Pixels) or (native and (
         isinstance(p, Images) or (isinstance(p, Activation) and p.pool == "none"))) for p in inner)
+
+
+def _too_small(cell: Cell) -> str | None:
+    """Why the smallest image, or what the preprocessing leaves of it, is too small."""
+    if cell.source.facts.smallest is None:
+        return None
+    image, height, width = cell.source.facts.smallest
+    prepared = cell.lens.preprocessing.output_size(height, width)
+    for what, least, size in (
+        (f"extractor {cell.extractor.selector}", cell.extractor.part.least_side, (height, width)),
+        (f"backbone {cell.lens.made.selector}", cell.lens.made.part.least_side, prepared),
+    ):
+        if min(size) < least:
+            here = "" if size == (height, width) else f", prepared as {size[0]}x{size[1]}"
+            return (f"dataset {cell.source.made.part.name}: image {image!r} is {height}x{width} "
+                    f"(height x width){here}; {what} needs at least {least} pixels a side; "
+                    f"use larger images or another {what.split()[0]}")
+    return None
 
 
 def _unlabelled(cell: Cell) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchbench.cells import Cell
 from benchbench.names import Selector
+from benchbench.partial import Present
 from benchbench.records import (
     BackboneEntry,
     CostEntry,
@@ -35,7 +36,10 @@ def cell_record(
         attempts=attempts, identity=cell.identity,
         dataset=DatasetEntry(
             name=part.name, version=part.version, fingerprint=facts.fingerprint,
-            score_kind=facts.score_kind, n=facts.n,
+            params=_given(cell.source.made.selector, cell.source.made.params),
+            limit=cell.source.limit, partial=isinstance(part, Present),
+            share_labels=part.share_labels, score_kind=facts.score_kind, n=facts.n,
+            n_tested=outcome.n_tested if outcome else 0,
             n_scored=outcome.n_scored if outcome else 0,
             n_official=facts.n_official, groups=facts.groups, notes=list(facts.notes)),
         backbone=BackboneEntry(

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchbench.cells import Cell
 from benchbench.errors import DataError
-from benchbench.features import read_features
+from benchbench.features import read_features, remember_shares
 from benchbench.identity import file_digest
 from benchbench.interfaces import Features, Outcome
 from benchbench.store import atomic
@@ -55,19 +55,30 @@ class Evaluated:
 def evaluate_cell(cell: Cell, table: pd.DataFrame) -> Evaluated:
     """Put the cell's features to its task."""
     features = aligned(cell, table)
+    if len(cell.shares) > 1:
+        remember_shares(cell.features_key, [(s.prefix, s.key) for s in cell.shares])
     outcome = cell.task.part.evaluate(features, table, cell.seed)
     return Evaluated(outcome, len(table))
 
 
 def aligned(cell: Cell, table: pd.DataFrame) -> Features:
     """The stored features in the order of the table's rows."""
-    ids, values = read_features(cell.features_key)
-    place = {image: i for i, image in enumerate(ids)}
-    missing = [image for image in table["image"] if image not in place]
-    if missing:
-        raise DataError(f"the stored features lack image {missing[0]!r}; remove them and run again")
-    rows = np.asarray(values[[place[image] for image in table["image"]]])
-    reference = None
-    if "reference" in table:
-        reference = np.asarray(values[[place[image] for image in table["reference"]]])
+    parts = [(share.prefix, *read_features(share.key)) for share in cell.shares]
+    rows = _rows(parts, list(table["image"]))
+    reference = _rows(parts, list(table["reference"])) if "reference" in table else None
     return Features(rows, reference, cell.gives, cell.extractor.part.higher_is_better)
+
+
+def _rows(parts: list[tuple[str, list[str], np.ndarray]], images: list[str]) -> np.ndarray:
+    """The features ``[len(images), *shape]``, each from the part that its id begins with."""
+    rows = np.empty((len(images), *parts[0][2].shape[1:]), np.float32)
+    found = np.zeros(len(images), bool)
+    for prefix, ids, values in parts:
+        place = {prefix + image: i for i, image in enumerate(ids)}
+        at = [i for i, image in enumerate(images) if image in place]
+        rows[at] = values[[place[images[i]] for i in at]]
+        found[at] = True
+    if not found.all():
+        first = images[int(np.flatnonzero(~found)[0])]
+        raise DataError(f"the stored features lack image {first!r}; remove them and run again")
+    return rows

@@ -17,7 +17,8 @@ class DatasetFacts:
     digests: a changed label gives new cells, not new features. ``classes`` is one more than the
     largest label, None unless every image has a whole number from 0 for a label. ``conditions`` are
     the pairs ``distortion/level`` that there are, ``unequal`` names the first image whose size is
-    not its reference's.
+    not its reference's, ``smallest`` the first image with the shortest side, with its height and
+    width.
     """
 
     n: int
@@ -35,6 +36,7 @@ class DatasetFacts:
     classes: int | None = None
     conditions: tuple[str, ...] = ()
     unequal: str | None = None
+    smallest: tuple[str, int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,7 +45,9 @@ class DatasetFacts:
     def from_json(cls, data: dict[str, Any]) -> DatasetFacts:
         """Raises ``KeyError`` or ``TypeError`` for facts that another version wrote."""
         own = {name: tuple(data[name]) for name in ("columns", "notes", "conditions")}
-        return cls(**{**data, **own, "classes": data["classes"], "unequal": data["unequal"]})
+        smallest = data["smallest"] and tuple(data["smallest"])
+        return cls(**{**data, **own, "classes": data["classes"], "unequal": data["unequal"],
+                      "smallest": smallest})
 
 
 @dataclass(frozen=True, slots=True)

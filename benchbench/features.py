@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from benchbench.errors import DataError
-from benchbench.store import atomic, store_root
+from benchbench.store import atomic, read_json, store_root, write_json
 
 
 def features_path(key: str) -> Path:
@@ -26,7 +26,18 @@ def features_path(key: str) -> Path:
 
 def stored(key: str) -> bool:
     """Whether the features of that key are complete in the store."""
-    return features_path(key).is_file()
+    shares = _shares(key)
+    return all(map(stored, shares.values())) if shares else features_path(key).is_file()
+
+
+def remember_shares(key: str, shares: Sequence[tuple[str, str]]) -> None:
+    """Let ``key`` stand for several stored features: what their ids begin with, and their keys."""
+    if not _shares(key):
+        write_json("joined", key, dict(shares))
+
+
+def _shares(key: str) -> dict[str, str]:
+    return read_json("joined", key) or {}
 
 
 class FeatureWriter:
@@ -92,7 +103,13 @@ class FeatureWriter:
 
 
 def read_features(key: str) -> tuple[list[str], np.ndarray]:
-    """Image ids and features (a read-only memory map). Raises ``DataError`` for a damaged file."""
+    """Image ids and features (a read-only memory map, where they are one file). Raises
+    ``DataError`` for a damaged file."""
+    shares = _shares(key)
+    if shares:
+        parts = {prefix: read_features(share) for prefix, share in shares.items()}
+        ids = [prefix + image for prefix, (own, _) in parts.items() for image in own]
+        return ids, np.concatenate([values for _, values in parts.values()])
     path = features_path(key)
     try:
         with path.open("rb") as file:

@@ -63,6 +63,8 @@ class Dataset(Part):
     n_official: int | None = None
     size: str = "native"
     notes: tuple[str, ...] = ()
+    share_labels: bool = True
+    """False where the labels may not be passed on: accepted predictions then go without them."""
 
     def table(self) -> pd.DataFrame:
         """One row an image: ``image`` (a unique id) and what there is of ``reference`` (an id that
@@ -93,6 +95,14 @@ class Dataset(Part):
         """Files and folders that the table is read from: when one changes, it is read anew."""
         return []
 
+    def members(self) -> Sequence[str]:
+        """The names of the datasets that this one joins, so that features are shared with them.
+
+        An id here is ``<member>:<id there>``, and an image's pixels, reference and label are those
+        it has there. Every row and reference is one of a member's.
+        """
+        return ()
+
 
 class WrappedDataset(Dataset):
     """Another dataset's images under its own ids; what is left to define is the table.
@@ -103,7 +113,8 @@ class WrappedDataset(Dataset):
 
     def __init__(self, whole: Dataset) -> None:
         self.whole = whole
-        for fact in ("score_kind", "higher_is_better", "std_kind", "size", "notes"):
+        for fact in ("score_kind", "higher_is_better", "std_kind", "size", "notes",
+                     "share_labels"):
             if getattr(type(self), fact) == getattr(Dataset, fact):
                 setattr(self, fact, getattr(whole, fact))
 
@@ -135,6 +146,8 @@ class Backbone(Part):
     ``interpolation``; what is left out is taken from ``Preprocessing``'s defaults."""
     fitted_on: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    least_side: int = 1
+    """The smallest side, in pixels, of an image that ``prepare`` can take."""
 
     def build(self) -> torch.nn.Module:
         """The model with its weights, on the CPU, in eval mode."""
@@ -142,6 +155,11 @@ class Backbone(Part):
 
     def recipe(self) -> Mapping[str, Any] | None:
         """Everything the weights follow from, where they are fitted here; None where loaded."""
+        return None
+
+    def picture(self, model: torch.nn.Module) -> np.ndarray | None:
+        """What the weights look like, uint8 ``[height, width, 3]``; None where there is nothing to
+        see."""
         return None
 
     def prepare(self, images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
@@ -168,14 +186,19 @@ class Backbone(Part):
 class Extractor(Part):
     """Turns a backbone's reaction into features.
 
-    ``gives`` is ``vector``, ``score`` (one quality score an image; set ``higher_is_better``) or
-    ``map``. ``control`` marks a control row; ``needs_backbone = False`` one that looks at pixels
-    alone.
+    ``gives`` is ``vector``, ``score`` (one quality score an image; set ``higher_is_better``),
+    ``map``, or ``head``: what enters a classifier's last layer, from where it gives no logits, then
+    the largest logit and the log-sum-exp, ``[width + 2]``. ``control`` marks a control row;
+    ``needs_backbone = False`` one that looks at pixels alone. ``backbone`` is what it runs with
+    where the user names none; ``least_side`` the smallest side in pixels of an image, at native
+    size, that it can take.
     """
 
     gives: str = "vector"
     control: ClassVar[bool] = False
     needs_backbone: ClassVar[bool] = True
+    backbone: ClassVar[str] = "unique"
+    least_side: int = 1
     higher_is_better: bool = True
 
     def expand(self, facts: BackboneFacts) -> Sequence[Mapping[str, Any]]:
@@ -259,6 +282,17 @@ class Task(Part):
         """Scores and predictions from features and table: on the CPU, quick, repeatable.
 
         ``table.attrs`` holds ``score_kind``, ``higher_is_better`` and ``std_kind`` of the dataset.
-        ``predictions`` has the columns ``image``, ``split``, ``group``, ``target``, ``prediction``.
+        ``predictions`` are the rows of ``tested()``, in its order, with the column ``prediction``;
+        the scores are those of ``score()``.
         """
         raise TypeError(f"task {self.name!r} has to define evaluate()")
+
+    def tested(self, table: pd.DataFrame, seed: int) -> pd.DataFrame:
+        """What is asked: a row an image and split, with the columns ``image``, ``split``,
+        ``group``, ``target`` and what else ``score()`` reads."""
+        raise TypeError(f"task {self.name!r} has to define tested()")
+
+    def score(self, predictions: pd.DataFrame, seed: int) -> dict[str, Score]:
+        """Every score, from the rows of ``tested()`` with the column ``prediction`` alone, so that
+        ``benchbench verify`` can compute it again."""
+        raise TypeError(f"task {self.name!r} has to define score()")

@@ -25,6 +25,7 @@ class Joined(Extractor):
         self.parts = list(parts)
         self.names = list(names)
         self.name = "+".join(names)  # type: ignore[misc]
+        self.least_side = max(part.least_side for part in parts)
 
     def probes(self, facts: BackboneFacts) -> list[Probe]:
         return list(dict.fromkeys(probe for part in self.parts for probe in part.probes(facts)))

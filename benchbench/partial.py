@@ -77,6 +77,10 @@ class Present(WrappedDataset):
         """A folder that gets a missing file changes."""
         return [*self.whole.sources(), *sorted(self._missing_in)]
 
+    def members(self) -> Sequence[str]:
+        """What is there of a joined dataset is what is there of its members."""
+        return self.whole.members()
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "whole":
             raise AttributeError(name)

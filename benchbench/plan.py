@@ -9,7 +9,7 @@ from typing import Any
 
 from benchbench import names
 from benchbench.catalogue import backbone_facts, make_dataset
-from benchbench.cells import Cell, Feature, Lens, Plan, Selection, Source
+from benchbench.cells import Cell, Feature, Lens, Plan, Selection, Share, Source
 from benchbench.compatibility import (
     check_selection,
     impossible,
@@ -22,7 +22,7 @@ from benchbench.joined import Joined
 from benchbench.names import Selector
 from benchbench.partial import Present
 from benchbench.preprocessing import Preprocessing
-from benchbench.probes import Probe
+from benchbench.probes import OfReference, Probe
 from benchbench.registry import Made, Registry, registry
 from benchbench.tables import dataset_facts
 
@@ -44,24 +44,51 @@ def make_plan(selection: Selection) -> Plan:
         for selector in feature:
             reg.make("extractor", selector)
     sources = [_source(s, selection) for s in names.parse_list(selection.dataset)]
-    bare = [reg.make("backbone", s) for s in names.parse_list(selection.backbone)]
+    seen_by = [(reg.make("backbone", names.parse(name)), own)
+               for name, own in _by_backbone(reg, selection, features).items()]
     plan = Plan(selection)
     cells: dict[str, Cell] = {}
     for source in sources:
-        for made in bare:
+        for made, own in seen_by:
             lens = _lens(made, source)
-            for cell in _grid(reg, selection, features, tasks, source, lens):
+            for cell in _grid(reg, selection, own, tasks, source, lens):
                 cells.setdefault(cell.id, cell)
     plan.cells = list(cells.values())
     refuse_hopeless(plan.cells, features, tasks)
     return plan
 
 
+def _by_backbone(
+    reg: Registry, selection: Selection, features: list[tuple[Selector, ...]]
+) -> dict[str, list[tuple[Selector, ...]]]:
+    """The features that each backbone makes: every one with each that was asked for, or else each
+    with its own."""
+    if selection.backbone is not None:
+        return {str(name): features for name in names.parse_list(selection.backbone)}
+    found: dict[str, list[tuple[Selector, ...]]] = {}
+    for feature in features:
+        own = {str(s): part.backbone if part.needs_backbone else "none"
+               for s in feature for part in [reg.make("extractor", s).part]}
+        wanted = set(own.values()) - {"none"} or {"none"}
+        if len(wanted) > 1:
+            said = ", ".join(f"{name} with {backbone}" for name, backbone in own.items())
+            raise UsageError(f"feature {'+'.join(own)}: its parts are run with different backbones "
+                             f"({said}); choose one with --backbone")
+        found.setdefault(wanted.pop(), []).append(feature)
+    return found
+
+
 def _source(selector: Selector, selection: Selection) -> Source:
+    """A dataset, with those that it joins where all of its rows are wanted."""
     made = make_dataset(selector)
     if selection.allow_partial:
         made = replace(made, part=Present(made.part), identity={**made.identity, "partial": True})
-    return Source(made, dataset_facts(made, selection.limit), selection.limit)
+    facts = dataset_facts(made, selection.limit)
+    members: dict[str, Source] = {}
+    if selection.limit is None or facts.n < selection.limit:
+        whole = replace(selection, limit=None)
+        members = {name: _source(names.parse(name), whole) for name in made.part.members()}
+    return Source(made, facts, selection.limit, members)
 
 
 def _lens(made: Made, source: Source) -> Lens:
@@ -78,7 +105,8 @@ def _grid(
     wanted = [(made, made.part.control) for f in features for made in _extractors(reg, f, lens)]
     if selection.controls:
         asked = {made.selector.name for made, _ in wanted}
-        wanted += [(made, True) for made in _controls(reg) if made.selector.name not in asked]
+        wanted += [(made, True) for made in _controls(reg) if made.selector.name not in asked
+                   and (lens.made.selector.name != "none" or not made.part.needs_backbone)]
     # A score is not learned, so that shuffled labels say nothing of it.
     shuffled = next((made for made, control in wanted
                      if not control and made.part.gives == "vector"), None)
@@ -147,11 +175,30 @@ def _cell(
         said = str(error) if isinstance(error, BenchbenchError) else (
             f"{type(error).__name__}: {error}")
         return replace(cell, reason=said, error=traceback.format_exc())
-    sees = {**seen, "images": source.facts.images, "libraries": library_versions()}
-    if any(needs_label(probe) for probe in feature.probes):
-        sees["labels"] = source.facts.fingerprint
-    cell = replace(cell, feature=feature, sees=sees, features_key=digest(sees))
+    shares = _shares(source, lens, feature, seen)
+    key = shares[0].key if not shares[0].prefix else digest([[s.prefix, s.key] for s in shares])
+    cell = replace(cell, feature=feature, shares=shares, features_key=key)
     return replace(cell, reason=impossible(cell, task.part, selection))
+
+
+def _shares(
+    source: Source, lens: Lens, feature: Feature, seen: dict[str, Any]
+) -> tuple[Share, ...]:
+    """The features of each joined dataset, under the key that they have where it stands alone; of
+    the whole where one of them alone lacks the references or labels that are asked for."""
+    labelled = any(needs_label(probe) for probe in feature.probes)
+    compares = any(isinstance(probe, OfReference) for probe in feature.probes)
+    leaves = list(source.leaves())
+    if any((labelled and leaf.facts.classes is None)
+           or (compares and "reference" not in leaf.facts.columns) for _, leaf in leaves):
+        leaves = [("", source)]
+    found = []
+    for prefix, leaf in leaves:
+        sees = {**seen, "images": leaf.facts.images, "libraries": library_versions()}
+        if labelled:
+            sees["labels"] = leaf.facts.fingerprint
+        found.append(Share(prefix, leaf, lens, feature, sees, digest(sees)))
+    return tuple(found)
 
 
 def _feature(extractor: Made, lens: Lens) -> Feature:

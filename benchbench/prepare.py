@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from benchbench.cards import CardDataset
+from benchbench.cards.checksums import forget
 from benchbench.cards.state import State, card_state, image_patterns
 from benchbench.download import fetch
 from benchbench.errors import DataError, UsageError
-from benchbench.interfaces import Dataset
+from benchbench.interfaces import Backbone, Dataset
 from benchbench.tables import image_ids, load_table
-from benchbench.unpack import SUFFIXES, unpack
+from benchbench.unpack import BY_HAND, SUFFIXES, RefusedError, unpack
 
 Say = Callable[[str], None]
 
@@ -30,6 +31,27 @@ def prepare(dataset: Dataset, quick: bool, say: Say) -> bool:
         if state.word == "absent" or state.missing:
             return False
     return _check(dataset, quick, say)
+
+
+def fit(backbone: Backbone, sheet: Path | None, say: Say) -> None:
+    """Build a backbone, which fits it where that is done here, and draw its weights to ``sheet``.
+    Raises ``UsageError`` for one that has nothing to draw, and a path that cannot be written."""
+    from PIL import Image
+
+    model = backbone.build()
+    how = "its weights are loaded" if backbone.recipe() is None else "fitted, kept in the store"
+    say(f"{backbone.name}: {how}")
+    if sheet is None:
+        return
+    picture = backbone.picture(model)
+    if picture is None:
+        raise UsageError(f"prepare {backbone.name} --sheet: this backbone has no picture of its "
+                         "weights; leave --sheet out")
+    try:
+        Image.fromarray(picture).save(sheet)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{sheet}: cannot be written ({error}); name a .png file") from error
+    say(f"{sheet}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 
 def _state(dataset: CardDataset) -> State:
@@ -57,8 +79,16 @@ def _fetch_all(dataset: CardDataset, say: Say) -> None:
             wanted = "\n".join(f"  {i.url}\n    to {home / PurePosixPath(i.url).name}"
                                for i in dataset.card.download)
             raise DataError(f"{error}\nall files of {dataset.name}:\n{wanted}") from error
+        into = Path(base) / (item.into or dataset.card.folder)
+        if name.lower().endswith(BY_HAND):
+            raise DataError(_by_hand_into(target, into) + " and call prepare again")
         if name.lower().endswith(SUFFIXES):
-            count = unpack(target, Path(base) / (item.into or dataset.card.folder), item.unpacked)
+            try:
+                count = unpack(target, into, item.unpacked)
+            except RefusedError:
+                target.unlink()
+                forget(item.url)
+                raise
             say(f"unpacked {count} files of {name}")
             target.unlink()
             marker.write_text("", "utf-8")
@@ -73,7 +103,15 @@ def _by_hand(dataset: CardDataset, state: State) -> str:
         lines.append(f"  licence: {card.licence}")
     lines += [f"  expected: {root / name}" for name in card.table.file]
     lines += [f"  expected: {root}/ files named {pattern}" for pattern in image_patterns(card)]
+    near = [*root.glob("*"), *root.parent.glob(f"{card.folder}*")]
+    lines += [f"  {_by_hand_into(file, root)}" for file in sorted(near)
+              if file.name.lower().endswith(BY_HAND)]
     return "\n".join(lines)
+
+
+def _by_hand_into(archive: Path, folder: Path) -> str:
+    return (f"{archive} is an archive that is not unpacked here; unpack it by hand "
+            f"(7z x '{archive}' '-o{folder}')")
 
 
 def _check(dataset: Dataset, quick: bool, say: Say) -> bool:

@@ -35,11 +35,19 @@ class ScoreEntry(_Strict):
 
 
 class DatasetEntry(_Strict):
+    """``n_tested`` of the ``n`` rows are what the protocol tests; ``limit`` and ``partial`` say how
+    rows were chosen. Without ``share_labels`` the labels may not be passed on."""
+
     name: str
     version: str
+    params: dict[str, Any] = {}
+    limit: int | None = None
+    partial: bool = False
     fingerprint: str
+    share_labels: bool = True
     score_kind: str | None = None
     n: int = 0
+    n_tested: int = 0
     n_scored: int = 0
     n_official: int | None = None
     groups: int = 0
@@ -140,7 +148,11 @@ def read_record(path: Path) -> Record:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"record {path}: {error.strerror}") from error
-    schema = _schema(data)
+    try:
+        schema = _schema(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"record {path}: {error}; remove the file to compute the cell again"
+                        ) from error
     if schema is not None and schema > SCHEMA:
         raise NewerSchema(f"record {path}: its schema is {schema}, this benchbench knows {SCHEMA}; "
                           "upgrade benchbench or choose another --out")
@@ -155,11 +167,34 @@ def read_record(path: Path) -> Record:
 
 
 def _schema(data: bytes) -> int | None:
-    try:
-        schema = json.loads(data)["schema"]
-    except (ValueError, KeyError, TypeError):
-        return None
+    """The schema's number. Raises ``ValueError`` for what is not JSON, such as NaN."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON, expected a number or null")
+
+    found = json.loads(data, parse_constant=refuse)
+    schema = found.get("schema") if isinstance(found, dict) else None
     return schema if isinstance(schema, int) else None
+
+
+def record_files(path: Path) -> list[tuple[Path, Path]]:
+    """Each record at or below ``path`` with the place of its predictions, by path: of a run
+    (``cells/<cell>.json``, ``predictions/<cell>.parquet``), or accepted ones, where both lie
+    beside each other in a folder of their task."""
+    if path.is_file():
+        found = [path]
+    elif (path / "cells").is_dir():
+        found = sorted((path / "cells").glob("*.json"))
+    else:
+        found = sorted(path.glob("*/*.json"))
+    return [(file, predictions_beside(file)) for file in found]
+
+
+def predictions_beside(record: Path) -> Path:
+    """Where the predictions of the record at that path lie."""
+    if record.parent.name == "cells":
+        return predictions_path(record.parent.parent, record.stem)
+    return record.with_suffix(".parquet")
 
 
 def read_records(out: Path) -> list[Record]:

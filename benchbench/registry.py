@@ -168,6 +168,8 @@ class Registry:
             for impl in caller.get_hookimpls():
                 if impl.plugin_name == plugin.name:
                     self._ask(kind, impl.function, plugin)
+        if callable(getattr(module, "rows", None)):  # what a card's table.adapter names
+            plugin.provides.append(f"adapter {module.__name__}")
 
     def _ask(self, kind: str, hook: Callable[[], Any], plugin: Plugin) -> None:
         """Enter what a hook gives, one by one: a component that is refused stops no other."""

@@ -119,7 +119,9 @@ class Sweeper:
             in_stage = {self.references[i] for i in stage}
             self.kept = {k: v for k, v in self.kept.items() if k in in_stage}
         saved = time.monotonic()
-        loaded = load_images(self.dataset, self.images, order, self.preprocessing, self.device)
+        native = any(Pixels() in lane.own | lane.inner for lane in self.lanes)
+        loaded = load_images(self.dataset, self.images, order, self.preprocessing, self.device,
+                             native=native)
         for batch in batches(loaded, self.size):
             self._batch(batch, keep=waited_for and bool(heads))
             if not self.lanes:

@@ -149,6 +149,8 @@ def _facts(made: Made, table: pd.DataFrame, found: dict[str, ImageFacts]) -> Dat
         classes=None if classes is None else max(classes) + 1,
         conditions=_conditions(table),
         unequal=_unequal(table, found),
+        smallest=min(((name, one.height, one.width) for name, one in found.items()),
+                     key=lambda item: min(item[1:])),
     )
 
 

@@ -17,9 +17,15 @@ from benchbench import progress
 from benchbench.errors import DataError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+BY_HAND = (".rar", ".7z")
+"""Archives that neither Python nor a small library reads."""
 _CHUNK = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError, RuntimeError,
             NotImplementedError, ValueError)
+
+
+class RefusedError(DataError):
+    """An archive that is dangerous or damaged: unpacking it again will not help."""
 
 
 class _Member(NamedTuple):
@@ -33,8 +39,8 @@ def unpack(archive: Path, folder: Path, most: int | None = None) -> int:
     """Unpack a zip or tar archive into ``folder``; returns the number of files.
 
     Refused, with nothing left behind: absolute paths, ``..``, links and devices, more than
-    ``most`` bytes, a member that holds more than the archive declares, less free space than
-    needed, a damaged archive.
+    ``most`` bytes, a member that holds more than the archive declares, a damaged archive
+    (``RefusedError``); less free space than needed, a disk that cannot be written (``DataError``).
     """
     folder.mkdir(parents=True, exist_ok=True)
     hold = Path(tempfile.mkdtemp(prefix=f".{archive.name}.", dir=folder))
@@ -44,7 +50,11 @@ def unpack(archive: Path, folder: Path, most: int | None = None) -> int:
         except DataError:
             raise
         except _DAMAGED as error:
-            raise DataError(f"{archive}: cannot be unpacked ({error}); fetch it anew") from error
+            if isinstance(error, OSError) and error.errno is not None:
+                raise DataError(f"{archive}: cannot be unpacked ({error}); "
+                                "check the disk") from error
+            raise RefusedError(
+                f"{archive}: cannot be unpacked ({error}); fetch it anew") from error
         _move(hold, folder)
         return count
     finally:
@@ -85,11 +95,11 @@ def _check(archive: Path, members: list[_Member], hold: Path, most: int | None) 
         elif member.kind == "link":
             said = "is a link or a device"
         if said:
-            raise DataError(f"{archive}: member {member.name!r} {said}; the archive is refused")
+            raise RefusedError(f"{archive}: member {member.name!r} {said}; the archive is refused")
     total = sum(member.size for member in members)
     if most is not None and total > most:
-        raise DataError(f"{archive}: unpacks to {total} bytes, declared are {most}; "
-                        "the archive is refused")
+        raise RefusedError(f"{archive}: unpacks to {total} bytes, declared are {most}; "
+                           "the archive is refused")
     free = shutil.disk_usage(hold).free
     if total > free:
         raise DataError(f"{archive}: unpacks to {total >> 20} MB, {free >> 20} MB are free at "
@@ -106,8 +116,8 @@ def _write(archive: Path, hold: Path, members: list[_Member], opened: Callable[[
             while chunk := handle.read(_CHUNK):
                 written += len(chunk)
                 if written > member.size:
-                    raise DataError(f"{archive}: member {member.name!r} holds more than the "
-                                    f"{member.size} bytes declared; the archive is refused")
+                    raise RefusedError(f"{archive}: member {member.name!r} holds more than the "
+                                       f"{member.size} bytes declared; the archive is refused")
                 file.write(chunk)
         progress.report(f"unpack {archive.name}", count, len(files))
     return len(files)

@@ -70,12 +70,7 @@ class Layers(ActivationFeatures):
             for layer in facts.layers
             if fnmatchcase(layer.name, pattern) and _fault(layer, self.pool, facts) is None
         ]
-        if not found:
-            raise UsageError(
-                f"layers[layer={wanted}]: no layer matches that could be pooled with {self.pool}; "
-                "`benchbench list layers --backbone NAME` shows all"
-            )
-        return [{"layer": name} for name in found]
+        return [{"layer": name} for name in found] or [{}]
 
     def shape(self, facts: BackboneFacts) -> tuple[int, ...]:
         shapes = [_width(layer, self.pool) for layer in self._layers(facts)]
@@ -83,6 +78,11 @@ class Layers(ActivationFeatures):
 
     def _layers(self, facts: BackboneFacts) -> list[Layer]:
         names = list(dict.fromkeys(str(self.layer).split("+")))
+        if names == [self.layer] and _is_pattern(self.layer):  # expand() found none
+            raise UsageError(
+                f"layers[layer={self.layer}]: no layer matches that could be pooled with "
+                f"{self.pool}; `benchbench list layers --backbone NAME` shows all"
+            )
         if any(_is_pattern(name) for name in names):
             raise UsageError(
                 f"layers[layer={self.layer}]: a pattern makes one cell a layer and cannot be "

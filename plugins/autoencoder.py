@@ -1,4 +1,4 @@
-"""The backbones ``autoencoder`` and ``vae``: fully convolutional, fitted here on pristine pictures.
+"""The backbones ``autoencoder`` and ``vae``: fully convolutional, fitted here on clean images.
 
 Both take images of any size. They shrink them eightfold and paint them again; sides that are no
 multiple of eight are filled up with their last row or column and cut back afterwards.
@@ -7,7 +7,7 @@ multiple of eight are filled up with their last row or column and cut back after
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +16,20 @@ from benchbench import (
     Component,
     DataError,
     UsageError,
+    clean_parts,
     dataset,
+    fit_epochs,
     fitted,
     hookimpl,
-    progress,
 )
 
 if TYPE_CHECKING:
     import torch
 
 CROP = 64
-"""Side of the crops that are trained on, and the models' own size, in pixels."""
 BATCH = 32
+EPOCH = 20
+"""Batches of an epoch, where the source has fewer images than that: each gives several crops."""
 RATE = 2e-3
 CODE = 16
 """Channels of the code, one vector for 8 by 8 pixels."""
@@ -41,71 +43,98 @@ class ConvolutionalAutoencoder(Backbone):
     """``autoencoder``: three convolutions of stride two to 16, 32 and 64 channels, a code of 16,
     and the way back; fitted with the mean squared error on random crops of ``source``.
 
+    ``crop`` is the side of the crops, and the model's own size, in pixels; the images of a
+    recognition set are first resized to it, as they are in use. ``depth`` is the number of
+    convolutions at each scale: with 2 or more, of stride one after the first. Fitted on the clean
+    rows whose ``split`` is ``train`` and kept where the loss on those of ``val`` was lowest; no
+    improvement for ``patience`` epochs ends it. A source without a ``split`` is fitted on whole,
+    and kept where the loss on other crops of it was lowest.
+
     Outputs: ``reconstruction`` ``[images, 3, height, width]`` in [0, 1], and ``latent``
     ``[images, 16]``, the code averaged over its positions (the layer ``code`` has the map).
     """
 
     name = "autoencoder"
-    summary = "convolutional autoencoder, fitted here on pristine pictures"
+    summary = "convolutional autoencoder, fitted here on clean images"
     gives = ("latent", "reconstruction", "activations")
     losses: tuple[str, ...] = ("reconstruction",)
-    preprocessing: Mapping[str, Any] = {
-        "size": CROP,
-        "resize": CROP,
-        "mean": 0.0,
-        "std": 1.0,
-        "interpolation": "bicubic",
-    }
     variational = False
 
-    def __init__(self, source: str = "photographs", steps: int = 400, seed: int = 0) -> None:
-        if steps < 1:
-            raise UsageError(f"{self.name}[steps={steps}]: expected at least one training step")
-        self.source, self.steps, self.seed = source, steps, seed
-        self.fitted_on = (source,)
-        self.notes = (f"{self.name} trained here on {steps} batches of crops of {source}",)
+    def __init__(
+        self, source: str = "photographs", epochs: int = 20, patience: int = 10, crop: int = CROP,
+        depth: int = 1, seed: int = 0,
+    ) -> None:
+        for key, value in (("epochs", epochs), ("patience", patience), ("crop", crop),
+                           ("depth", depth)):  # fmt: skip
+            if value < 1:
+                raise UsageError(f"{self.name}[{key}={value}]: expected at least 1")
+        self.source, self.epochs, self.patience, self.seed = source, epochs, patience, seed
+        self.crop, self.depth = crop, depth
+        self.preprocessing = {
+            "size": crop, "resize": crop, "mean": 0.0, "std": 1.0, "interpolation": "bicubic",
+        }  # fmt: skip
+
+    @property
+    def fitted_on(self) -> tuple[str, ...]:  # type: ignore[override]
+        split = "split" in dataset(self.source).table()
+        return (f"part[source={self.source},split=train+val]" if split else self.source,)
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (f"{self.name} trained here on {self.fitted_on[0]}",)
 
     def build(self) -> torch.nn.Module:
-        model = network(self.variational, self.seed)
+        model = network(self.variational, self.depth, self.seed)
         model.load_state_dict(fitted(self.recipe(), self._fit, threads=1))
         return model.eval()
 
     def recipe(self) -> Mapping[str, Any]:
         source = dataset(self.source)
-        images = [str(image) for image in source.table()["image"]]
         return {
             "recipe": self.name,
             "code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
             "source": self.source,
-            "images": [facts.digest for facts in source.inspect(images)],
-            "steps": self.steps,
+            "images": {part: [facts.digest for facts in source.inspect(names)]
+                       for part, names in _parts(self.source).items()},
+            "epochs": self.epochs,
+            "patience": self.patience,
+            "crop": self.crop,
+            "depth": self.depth,
             "seed": self.seed,
         }
 
     def forward(self, model: torch.nn.Module, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        outputs: dict[str, torch.Tensor] = model(inputs)
-        return outputs
+        return dict(model(inputs))
 
     def _fit(self) -> dict[str, torch.Tensor]:
         import torch
 
-        generator = torch.Generator().manual_seed(self.seed)
-        pictures = _pictures(self.source)
-        model = network(self.variational, self.seed).train()
-        optimiser = torch.optim.Adam(model.parameters(), RATE)
-        rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
-        for step in range(1, self.steps + 1):
-            crops = _crops(pictures, generator)
-            noise = torch.randn(
-                (BATCH, CODE, CROP // _SHRINK, CROP // _SHRINK), generator=generator
-            )
-            loss = self._objective(model(crops, noise), crops)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rates.step()
-            progress.report(f"fitting {self.name}", step, self.steps)
-        return model.state_dict()
+        parts = _parts(self.source)
+        pictures = _pictures(self.source, parts["train"], self.crop)
+        unseen = _pictures(self.source, parts["val"], self.crop)
+        model = network(self.variational, self.depth, self.seed).train()
+        side = -(-self.crop // _SHRINK)
+        # The same crops of the other images in every epoch, so that their losses compare.
+        drawn = torch.Generator().manual_seed(self.seed + 1)
+        judged = [
+            _crops(unseen, range(first, first + BATCH), self.crop, drawn)
+            for first in range(0, max(len(unseen), 2 * BATCH), BATCH)
+        ]
+
+        def loss(numbers: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+            crops = _crops(pictures, numbers.tolist(), self.crop, generator)
+            noise = torch.randn((len(crops), CODE, side, side), generator=generator)
+            return self._objective(model(crops, noise), crops)
+
+        def judge() -> float:
+            values = [float(self._objective(model(crops), crops)) for crops in judged]
+            return sum(values) / len(values)
+
+        return fit_epochs(
+            self.name, self.recipe(), model, loss, judge,
+            count=max(len(pictures), EPOCH * BATCH), batch=BATCH, rate=RATE,
+            epochs=self.epochs, patience=self.patience, seed=self.seed,
+        )
 
     def _objective(self, outputs: Mapping[str, torch.Tensor], crops: torch.Tensor) -> torch.Tensor:
         return (outputs["reconstruction"] - crops).square().mean()
@@ -123,7 +152,7 @@ class ConvolutionalVae(ConvolutionalAutoencoder):
     """
 
     name = "vae"
-    summary = "convolutional variational autoencoder, fitted here on pristine pictures"
+    summary = "convolutional variational autoencoder, fitted here on clean images"
     losses = ("reconstruction", "kl", "elbo")
     variational = True
 
@@ -150,7 +179,7 @@ def divergence(mean: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
     return -0.5 * (1 + logvar - mean.square() - logvar.exp()).flatten(1).sum(1)
 
 
-def network(variational: bool, seed: int) -> torch.nn.Module:
+def network(variational: bool, depth: int, seed: int) -> torch.nn.Module:
     """The untrained network; ``forward(images, noise)`` gives its outputs by name."""
     import torch
     from torch import nn
@@ -159,19 +188,23 @@ def network(variational: bool, seed: int) -> torch.nn.Module:
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
+            def more(channels: int) -> list[nn.Module]:
+                return [layer for _ in range(1, depth)
+                        for layer in (nn.Conv2d(channels, channels, 3, 1, 1), nn.ReLU())]
+
             self.encoder = nn.Sequential(
-                nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU(),
-                nn.Conv2d(16, 32, 4, 2, 1), nn.ReLU(),
-                nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+                nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU(), *more(16),
+                nn.Conv2d(16, 32, 4, 2, 1), nn.ReLU(), *more(32),
+                nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), *more(64),
             )  # fmt: skip
             if variational:
                 self.mean, self.logvar = nn.Conv2d(64, CODE, 1), nn.Conv2d(64, CODE, 1)
             else:
                 self.code = nn.Conv2d(64, CODE, 1)
             self.decoder = nn.Sequential(
-                nn.Conv2d(CODE, 64, 1), nn.ReLU(),
-                nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-                nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.ReLU(),
+                nn.Conv2d(CODE, 64, 1), nn.ReLU(), *more(64),
+                nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), *more(32),
+                nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.ReLU(), *more(16),
                 nn.ConvTranspose2d(16, 3, 4, 2, 1), nn.Sigmoid(),
             )  # fmt: skip
 
@@ -202,38 +235,58 @@ def network(variational: bool, seed: int) -> torch.nn.Module:
         return Network()
 
 
-def _pictures(name: str) -> list[torch.Tensor]:
-    """The images of a dataset, uint8 ``[3, height, width]``, none smaller than a crop."""
+def _parts(name: str) -> dict[str, list[str]]:
+    """The images to fit on and to judge by: the same, where the source has no ``split``."""
+    source = dataset(name)
+    table = source.table()
+    if "split" in table:
+        return clean_parts(name, source)
+    images = [str(image) for image in table["image"]]
+    if not images:
+        raise DataError(f"source {name}: no images; give a dataset of pristine pictures")
+    return {"train": images, "val": images}
+
+
+def _pictures(name: str, images: list[str], crop: int) -> list[torch.Tensor]:
+    """The images, uint8 ``[3, height, width]``, none smaller than a crop."""
+    import numpy as np
     import torch
+    from PIL import Image
 
     source = dataset(name)
     pictures = []
-    for image in source.table()["image"]:
-        pixels = source.load(str(image))
-        if min(pixels.shape[:2]) < CROP:
+    for image in images:
+        pixels = source.load(image)
+        height, width = pixels.shape[:2]
+        if source.size == "model":
+            scale = crop / min(height, width)
+            size = max(crop, round(width * scale)), max(crop, round(height * scale))
+            pixels = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+        elif min(height, width) < crop:
             raise DataError(
-                f"source {name}: image {image} of {pixels.shape[0]}x{pixels.shape[1]} pixels "
-                f"(height x width) is smaller than the training crop of {CROP}x{CROP}; "
-                "give a source of larger images"
+                f"source {name}: image {image} of {height}x{width} pixels (height x width) is "
+                f"smaller than the training crop of {crop}x{crop}; give a source of larger images "
+                f"or crop={min(height, width)}"
             )
         pictures.append(torch.tensor(pixels).permute(2, 0, 1))
-    if not pictures:
-        raise DataError(f"source {name}: no images; give a dataset of pristine pictures")
     return pictures
 
 
-def _crops(pictures: list[torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-    """Random crops, float ``[BATCH, 3, CROP, CROP]`` in [0, 1], every picture as likely."""
+def _crops(
+    pictures: list[torch.Tensor], numbers: Iterable[int], crop: int, generator: torch.Generator
+) -> torch.Tensor:
+    """A random crop for each number, float ``[numbers, 3, crop, crop]`` in [0, 1]; a number beyond
+    the last picture counts on from the first."""
     import torch
 
     def below(limit: int) -> int:
         return int(torch.randint(limit, (), generator=generator))
 
     chosen = []
-    for _ in range(BATCH):
-        picture = pictures[below(len(pictures))]
-        top, left = below(picture.shape[1] - CROP + 1), below(picture.shape[2] - CROP + 1)
-        chosen.append(picture[:, top : top + CROP, left : left + CROP])
+    for number in numbers:
+        picture = pictures[number % len(pictures)]
+        top, left = below(picture.shape[1] - crop + 1), below(picture.shape[2] - crop + 1)
+        chosen.append(picture[:, top : top + crop, left : left + crop])
     return torch.stack(chosen).float() / 255
 
 

@@ -83,9 +83,10 @@ class Ssim(_PixelPairs):
     name = "ssim"
     version = "1"
     summary = "structural similarity (Wang et al. 2004)"
+    least_side = WINDOW
 
     def score(self, images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
-        _check_side(self.name, images, WINDOW)
+        _check_side(self, images)
         return similarity(luma(images), luma(references))[0]
 
 
@@ -97,11 +98,12 @@ class MsSsim(_PixelPairs):
     name = "ms-ssim"
     version = "1"
     summary = "multi-scale structural similarity (Wang et al. 2003)"
+    least_side = WINDOW * 2 ** (len(SCALES) - 1)
 
     def score(self, images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         import torch.nn.functional as F
 
-        _check_side(self.name, images, WINDOW * 2 ** (len(SCALES) - 1))
+        _check_side(self, images)
         a, b = luma(images), luma(references)
         total = a.new_ones(len(a))
         for scale, exponent in enumerate(SCALES):
@@ -148,7 +150,8 @@ def _double(images: torch.Tensor) -> torch.Tensor:
     return images.double()
 
 
-def _check_side(name: str, images: torch.Tensor, least: int) -> None:
+def _check_side(metric: Extractor, images: torch.Tensor) -> None:
+    name, least = metric.name, metric.least_side
     if min(images.shape[-2:]) < least:
         raise DataError(
             f"{name}: an image of {_size(images)} pixels (height x width) is smaller than the "

@@ -80,6 +80,7 @@ class MsUniqueScore(_Pairs):
 
     name = "ms-unique"
     version = "1"
+    backbone = "ms-unique"
     summary = "MS-UNIQUE: full-reference quality from five sets of weighted activations"
 
     def __init__(self, *, power: float = 10.0) -> None:

@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 from benchbench import (
     Backbone,
     Component,
-    DataError,
     UsageError,
-    checkpoint,
+    clean_parts,
     dataset,
+    fit_epochs,
     fitted,
     hookimpl,
-    keep_checkpoint,
-    part_rows,
-    progress,
 )
 
 if TYPE_CHECKING:
@@ -32,8 +29,6 @@ SIDE = 28
 LATENT = 20
 BATCH = 128
 RATE = 1e-3
-KEEP_EVERY = 20
-"""Epochs between two checkpoints."""
 
 
 class KwonVae(Backbone):
@@ -77,7 +72,7 @@ class KwonVae(Backbone):
 
     def recipe(self) -> Mapping[str, Any]:
         source = dataset(self.source)
-        parts = _parts(self.source)
+        parts = clean_parts(self.source, source)
         return {
             "recipe": self.name,
             "code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
@@ -111,7 +106,8 @@ class KwonVae(Backbone):
         raise UsageError(f"loss {name!r}: kwon-vae has {', '.join(self.losses)}")
 
     def _fit(self) -> dict[str, torch.Tensor]:
-        source, parts = dataset(self.source), _parts(self.source)
+        source = dataset(self.source)
+        parts = clean_parts(self.source, source)
         images = {part: _pixels(source, names) for part, names in parts.items()}
         return train(
             images["train"], images["val"], self.epochs, self.patience, self.seed, self.recipe()
@@ -175,98 +171,26 @@ def train(
     images: torch.Tensor, validation: torch.Tensor, epochs: int, patience: int, seed: int,
     recipe: Mapping[str, Any],
 ) -> dict[str, torch.Tensor]:
-    """The weights with the lowest loss on ``validation``; both float ``[n, 3, 28, 28]`` in 0…1.
-
-    The state after every ``KEEP_EVERY`` epochs is kept under ``recipe``; a fit that was killed goes
-    on from there to the same weights.
-    """
+    """The weights with the lowest loss on ``validation``; both float ``[n, 3, 28, 28]`` in 0…1."""
     import torch
 
     model = network(seed).train()
-    weights = dict(model.named_parameters())
-    optimiser = torch.optim.Adam(weights.values(), RATE)
-    generator = torch.Generator().manual_seed(seed)
-    best = {name: value.detach().clone() for name, value in weights.items()}
-    lowest, found, epoch = float("inf"), 0, 0
-    kept = checkpoint(recipe)
-    if kept is not None:
-        epoch, found = (int(number) for number in kept["at"])
-        lowest = float(kept["lowest"])
-        generator.set_state(kept["generator"])
-        _restore(kept, weights, optimiser, best)
-    while epoch < epochs and epoch - found < patience:
-        epoch += 1
-        for batch in torch.randperm(len(images), generator=generator).split(BATCH):
-            some = images[batch]
-            outputs = model(some, torch.randn((len(some), LATENT), generator=generator))
-            loss = (likelihood_loss(outputs, some) + divergence(outputs)).sum()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        with torch.no_grad():
-            outputs = model(validation)
-            now = float((likelihood_loss(outputs, validation) + divergence(outputs)).mean())
-        if now < lowest:
-            lowest, found = now, epoch
-            best = {name: value.detach().clone() for name, value in weights.items()}
-        progress.report("fitting kwon-vae", epoch, epochs)
-        if epoch % KEEP_EVERY == 0 and epoch < epochs:
-            state = _state(weights, optimiser, best)
-            state["at"] = torch.tensor([epoch, found])
-            state["lowest"] = torch.tensor(lowest, dtype=torch.float64)
-            state["generator"] = generator.get_state()
-            keep_checkpoint(recipe, state)
-    return best
 
+    def bound(outputs: Mapping[str, torch.Tensor], some: torch.Tensor) -> torch.Tensor:
+        return likelihood_loss(outputs, some) + divergence(outputs)
 
-def _state(
-    weights: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer,
-    best: Mapping[str, torch.Tensor],
-) -> dict[str, torch.Tensor]:
-    """Weights, the optimiser's tensors and the best weights so far, as one flat mapping."""
-    state = {}
-    for name, weight in weights.items():
-        state[f"weight/{name}"], state[f"best/{name}"] = weight, best[name]
-        for key, value in optimiser.state[weight].items():
-            state[f"{key}/{name}"] = value
-    return state
+    def loss(numbers: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        some = images[numbers]
+        noise = torch.randn((len(some), LATENT), generator=generator)
+        return bound(model(some, noise), some).sum()
 
+    def judge() -> float:
+        return float(bound(model(validation), validation).mean())
 
-def _restore(
-    kept: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor],
-    optimiser: torch.optim.Optimizer, best: dict[str, torch.Tensor],
-) -> None:
-    import torch
-
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(kept[f"weight/{name}"])
-            best[name] = kept[f"best/{name}"]
-            optimiser.state[weight] = {
-                key: kept[f"{key}/{name}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")
-            }
-
-
-def _parts(name: str) -> dict[str, list[str]]:
-    """The clean images of the training and of the validation part."""
-    table = dataset(name).table()
-    if "split" not in table:
-        raise DataError(
-            f"source {name}: it has no column 'split', so that nothing says which images a test "
-            f"may use; give parts[source={name}]"
-        )
-    clean = table[~table["outlier"].astype(bool)] if "outlier" in table else table
-    clean = clean.reset_index(drop=True)
-    groups = clean[next(name for name in ("group", "reference", "image") if name in clean)]
-    found = part_rows(list(clean["split"]), groups.astype(str).to_numpy())
-    parts = {part: list(clean["image"][found[part]]) for part in ("train", "val")}
-    for part, images in parts.items():
-        if not images:
-            raise DataError(
-                f"source {name}: no clean image is left for {part}; its splits are "
-                f"{', '.join(sorted(set(map(str, table['split']))))}, kwon-vae needs train"
-            )
-    return parts
+    return fit_epochs(
+        "kwon-vae", recipe, model, loss, judge, count=len(images), batch=BATCH, rate=RATE,
+        epochs=epochs, patience=patience, seed=seed,
+    )
 
 
 def _pixels(source: Any, names: list[str]) -> torch.Tensor:

@@ -1,11 +1,20 @@
-"""Extractors ``logits`` and ``latent``: what the backbone itself puts out."""
+"""Extractors ``logits``, ``latent`` and ``loss``: what the backbone itself puts out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbench import BackboneFacts, Extractor, Images, Output, Probe, UsageError, hookimpl
+from benchbench import (
+    BackboneFacts,
+    Extractor,
+    Images,
+    Model,
+    Output,
+    Probe,
+    UsageError,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -103,6 +112,44 @@ class Latent(Extractor):
         return ("mean",) if "mean" in facts.outputs else ("latent",)
 
 
+class Loss(Extractor):
+    """One of the backbone's own losses, image by image, as a score: lower for what it knows.
+
+    ``reconstruction``: the error; ``elbo``: the negative evidence lower bound, so that minus it
+    stands for the log-likelihood, with the reconstruction that the backbone makes; ``kl``: the
+    code's divergence from the prior; ``entropy`` of a classifier's probabilities.
+    """
+
+    name = "loss"
+    version = "1"
+    summary = "a per-image loss as a score: reconstruction error, likelihood (elbo), entropy"
+    gives = "score"
+    higher_is_better = False
+
+    def __init__(
+        self, *, what: Literal["reconstruction", "elbo", "kl", "entropy"] = "reconstruction"
+    ) -> None:
+        self.what = what
+
+    def probes(self, facts: BackboneFacts) -> list[Probe]:
+        if self.what not in facts.losses:
+            own = [name for name in ("reconstruction", "elbo", "kl", "entropy")
+                   if name in facts.losses]  # fmt: skip
+            hint = f"take what={own[0]}" if own else "take logits or activation"
+            raise UsageError(f"loss[what={self.what}]: the backbone has no such loss; {hint}")
+        self.outputs = list(facts.outputs)
+        return [Model(), *map(Output, self.outputs)]
+
+    def shape(self, facts: BackboneFacts) -> tuple[int, ...]:
+        return ()
+
+    def extract(self, signals: Mapping[Probe, Any]) -> torch.Tensor:
+        live = signals[Model()]
+        outputs = {name: signals[Output(name)] for name in self.outputs}
+        rows: torch.Tensor = live.backbone.loss(self.what, outputs, live.inputs, None)
+        return rows
+
+
 def _noise(image: torch.Tensor, shape: tuple[int, ...], seed: int) -> torch.Tensor:
     import hashlib
 
@@ -122,4 +169,4 @@ def _missing(name: str, facts: BackboneFacts) -> str:
 
 @hookimpl
 def benchbench_extractors() -> list[type[Extractor]]:
-    return [Logits, Latent]
+    return [Logits, Latent, Loss]

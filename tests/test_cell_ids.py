@@ -47,8 +47,8 @@ def test_the_id_is_the_digest_of_the_identity(toys: Path) -> None:
 
     cell = _only()
     assert cell.id == digest(cell.identity)[:16]
-    assert cell.features_key == digest(cell.sees)
-    assert "libraries" in cell.sees and "libraries" not in cell.identity
+    assert cell.features_key == digest(cell.shares[0].sees)
+    assert "libraries" in cell.shares[0].sees and "libraries" not in cell.identity
 
 
 @pytest.mark.parametrize("line", ["# a comment\n", "X = 1\n"])

@@ -189,3 +189,65 @@ def test_a_backbone_that_cannot_be_built(toys: Path) -> None:
     forget_plugins()
     with pytest.raises(DataError, match=r"torn: its model cannot be built and run \(OSError: half"):
         _plan(backbone="torn")
+
+
+# Backbones where none is named.
+
+
+def _own(toys: Path, **backbones: str) -> None:
+    """Give toy extractors a backbone of their own."""
+    text = (toys / "toy.py").read_text("utf-8")
+    for name, backbone in backbones.items():
+        text = text.replace(f'name = "{name}"\n', f'name = "{name}"\n    backbone = "{backbone}"\n')
+    (toys / "toy.py").write_text(text, encoding="utf-8")
+    forget_plugins()
+
+
+def test_each_extractor_has_its_own_backbone(toys: Path) -> None:
+    _own(toys, mean="net", spread="net[seed=1]", sharpness="net")
+    found = [(str(c.extractor.selector), str(c.lens.made.selector))
+             for c in _plan("mean,error,spread,sharpness,mean+product", backbone=None).cells]
+    assert found == [("mean", "net"), ("sharpness", "net"), ("mean+product", "net"),
+                     ("error", "none"), ("spread", "net[seed=1]")]
+    named = [str(c.lens.made.selector) for c in _plan("mean,spread").cells]
+    assert named == ["net", "net"]
+    assert _plan("mean", backbone=None).cells[0].id == _only("mean").id
+    with pytest.raises(UsageError, match=r"mean\+spread: its parts are run with different backbones"
+                       r" \(mean with net, spread with net\[seed=1\]\); choose one with --back"):
+        _plan("mean+spread", backbone=None)
+
+
+def test_what_looks_at_pixels_alone_asks_for_no_backbone(toys: Path) -> None:
+    _own(toys, error="torn", product="torn")
+    cells = _plan("error,product", backbone=None, controls=True, task="iqa,sum").cells
+    assert {str(c.lens.made.selector) for c in cells} == {"none"}
+    assert all(cell.reason is None for cell in cells if not cell.control)
+
+
+# Images that are too small.
+
+
+def test_images_that_are_too_small_are_said_in_the_plan(toys: Path) -> None:
+    (toys / "least.py").write_text(
+        "from benchbench import Extractor, Pixels, hookimpl\n"
+        "class Least(Extractor):\n"
+        "    name, needs_backbone = 'least', False\n"
+        "    def __init__(self, side: int = 21): self.least_side = side\n"
+        "    def probes(self, facts): return [Pixels()]\n"
+        "    def shape(self, facts): return (1,)\n"
+        "@hookimpl\n"
+        "def benchbench_extractors(): return [Least]\n"
+    )
+    forget_plugins()
+    cells = _plan("least,least[side=20]", dataset="pictures").cells
+    assert [cell.reason for cell in cells] == [
+        "dataset pictures: image 'c1_l1' is 28x20 (height x width); extractor least needs at least "
+        "21 pixels a side; use larger images or another extractor", None]
+    text = (toys / "toy.py").read_text("utf-8")
+    (toys / "toy.py").write_text(text.replace('name = "net"', 'name = "net"\n    least_side = 18'))
+    forget_plugins()
+    cells = _plan("mean,mean+spread", backbone="net,net[size=16]").cells
+    assert [cell.reason is None for cell in cells] == [True, True, False, False]
+    assert cells[2].reason == (
+        "dataset pictures: image 'c1_l1' is 28x20 (height x width), prepared as 16x16; backbone "
+        "net[size=16] needs at least 18 pixels a side; use larger images or another backbone")

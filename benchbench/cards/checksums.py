@@ -16,9 +16,10 @@ def file_checksum(path: Path, algorithm: str = "sha256") -> str:
         return f"{algorithm}:{hashlib.file_digest(handle, algorithm).hexdigest()}"
 
 
-def check_file(name: str, version: str, root: Path, file: str, checksum: str) -> None:
-    """Raise ``DataError`` where a dataset's file is not the one that is known."""
-    compare(root / file, checksum, f"{name} {version} {file}",
+def check_file(name: str, version: str, file: Path, checksum: str) -> None:
+    """Raise ``DataError`` where a dataset's file is not the one that is known. A digest is kept for
+    the file's place: a copy of the set elsewhere may be another release."""
+    compare(file, checksum, f"{name} {version} {file.resolve()}",
             "if the new file is meant, remove {kept}")
 
 
@@ -35,6 +36,15 @@ def compare(path: Path, checksum: str, key: str, advice: str) -> None:
     if kept is None:
         store.write_json("checksums", entry, {"file": key, "checksum": found})
     elif kept.get("checksum") != found:
-        where = store.store_root() / "checksums" / f"{entry}.json"
         raise DataError(f"{path}: its checksum is {found}, at first use it was "
-                        f"{kept.get('checksum')}; fetch it anew, or {advice.format(kept=where)}")
+                        f"{kept.get('checksum')}; fetch it anew, or "
+                        f"{advice.format(kept=_kept(key))}")
+
+
+def forget(key: str) -> None:
+    """Forget the digest kept under ``key``: the file turned out to be of no use."""
+    _kept(key).unlink(missing_ok=True)
+
+
+def _kept(key: str) -> Path:
+    return store.store_root() / "checksums" / f"{digest(key)}.json"

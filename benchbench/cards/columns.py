@@ -48,6 +48,8 @@ def fill_columns(
         keep = [str(value) in wanted for value in data.get(role, ())]
         rows = _kept(rows, keep)
         data = {name: _kept(column, keep) for name, column in data.items()}
+    for role, wanted in filters.items():  # a level may be missing in one split alone
+        _check_asked(card, role, wanted, data.get(role, ()), " with the others asked for")
     _check_doubles(data["image"], rows)
     _check_scores(card, data, rows)
     return data, rows
@@ -145,11 +147,13 @@ def _numbers(texts: list[str], role: str) -> list[Any]:
     return numbers
 
 
-def _check_asked(card: Card, role: str, wanted: set[str], values: Iterable[Any]) -> None:
+def _check_asked(
+    card: Card, role: str, wanted: set[str], values: Iterable[Any], among: str = ""
+) -> None:
     known = {str(value): None for value in values}
     for text in sorted(wanted - set(known)):
         hint = nearest(text, known) or f"there are {', '.join(list(known)[:30]) or 'none'}"
-        raise UsageError(f"{card.name}: {role}={text}: no row has it; {hint}")
+        raise UsageError(f"{card.name}: {role}={text}: no row has it{among}; {hint}")
 
 
 def _kept(items: list[Any], keep: list[bool]) -> list[Any]:

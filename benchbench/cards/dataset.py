@@ -11,7 +11,7 @@ from benchbench.cards.checksums import check_file
 from benchbench.cards.columns import fill_columns, read_values
 from benchbench.cards.files import Finder, card_places, folders_of, walk
 from benchbench.cards.parameters import FILTERS
-from benchbench.cards.rows import adapter, read_rows, table_files
+from benchbench.cards.rows import adapter, files_of, read_rows, table_files
 from benchbench.cards.schema import read_card
 from benchbench.errors import DataError
 from benchbench.identity import code_digest
@@ -35,6 +35,8 @@ class CardDataset(Dataset):
         self.size = self.card.size
         self.n_official = self.card.n_official
         self.notes = self.card.notes
+        said = self.card.share_labels
+        self.share_labels = self.card.score is None if said is None else said
         if self.card.score is not None:
             self.score_kind = self.card.score.kind
             self.higher_is_better = self.card.score.higher_is_better
@@ -100,9 +102,6 @@ class CardDataset(Dataset):
         import pandas as pd
 
         card, values = self.card, read_values(self.card, self.card_path.parent)
-        for name, checksum in card.checksums.items():
-            if (self.root / name).is_file():
-                check_file(card.name, card.version, self.root, name, checksum)
         wanted = {card.table.columns.model_dump()[role]: _asked(values.get(role), texts)
                   for role, texts in self._filters.items()}
         rows = read_rows(self.root, card.table, wanted)
@@ -110,6 +109,11 @@ class CardDataset(Dataset):
                     for name, file in card.table.also.items() if not (self.root / file).is_file()]
         self.notes = (*card.notes, *left_out)
         data, _ = fill_columns(card, rows, values, self._filters)
+        # Last, so that the digest of a file that cannot be used is not kept.
+        for name, checksum in card.checksums.items():
+            for file in files_of(self.root, name):
+                if file.is_file():
+                    check_file(card.name, card.version, file, checksum)
         return pd.DataFrame(data)
 
     @cached_property

@@ -30,11 +30,13 @@ class Row(NamedTuple):
 
 
 def table_files(root: Path, table: TableCard) -> list[Path]:
-    """The score table's files, in order; a name with ``*`` stands for every file that matches."""
-    found: list[Path] = []
-    for name in table.file:
-        found += sorted(root.glob(name)) if "*" in name else [root / name]
-    return found
+    """The score table's files, in order."""
+    return [file for name in table.file for file in files_of(root, name)]
+
+
+def files_of(root: Path, name: str) -> list[Path]:
+    """The file of that name; one with ``*`` stands for every file that matches."""
+    return sorted(root.glob(name)) if "*" in name else [root / name]
 
 
 def read_rows(root: Path, table: TableCard, wanted: Wanted) -> list[Row]:

@@ -137,7 +137,8 @@ class TableCard(_Strict):
 
 class Card(_Strict):
     """One dataset. Paths are relative to ``folder``, which is relative to the card's own folder or
-    to ``--data-root``."""
+    to ``--data-root``. ``share_labels`` says whether the labels may be passed on; a card that does
+    not say so keeps scores to itself and passes class labels on."""
 
     name: str = Field(min_length=1)
     version: str = "1"
@@ -150,6 +151,7 @@ class Card(_Strict):
     n_official: int | None = Field(default=None, ge=1)
     n_files: int | None = Field(default=None, ge=1)
     licence: str | None = None
+    share_labels: bool | None = None
     citation: str | None = None
     obtain: str | None = None
     checksums: dict[str, str] = {}

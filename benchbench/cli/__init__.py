@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 
 import click
 
@@ -17,7 +18,9 @@ COMMANDS = {
     "plugins": "List plugins with their origin, the broken ones with the reason.",
     "show": "Show one record: scores, reason, traceback, how to repeat it.",
     "export": "Write a cell's features with their image ids to a file.",
-    "report": "Write tables from records as Markdown, CSV or text.",
+    "report": "Write tables from records as Markdown, HTML, CSV or text.",
+    "submit": "Lay a run's records out among the accepted ones.",
+    "verify": "Check records: ids, data, and every score from its predictions.",
     "compare": "Show what changed between two runs, with paired intervals.",
     "score": "Score predictions made anywhere against subjective scores.",
     "new": "Write a plugin file and its test to start from.",
@@ -64,6 +67,8 @@ def cli() -> None:
 
 def main() -> None:
     """Exit code 0: every cell ok or skipped; 1: some failed; 2: the call was wrong."""
+    # Pillow's own limit lies a little below ours, which refuses a file by name.
+    warnings.filterwarnings("ignore", "Image size .* exceeds limit of .* pixels")
     try:
         sys.exit(cli(standalone_mode=False))  # `ctx.exit(1)` comes back as 1
     except click.ClickException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,16 +41,28 @@ def _components(kind: str) -> list[dict[str, Any]]:
         {"name": entry.name, "plugin": entry.plugin.name, "summary": entry.summary}
         for _, entry in sorted(registry().entries[kind].items())
     ]
+    if kind == "extractor":
+        return [{"name": row["name"], "plugin": row["plugin"],
+                 "backbone": _own_backbone(row["name"]), "summary": row["summary"]} for row in rows]
     return _datasets(rows) if kind == "dataset" else rows
+
+
+def _own_backbone(name: str) -> str:
+    """The backbone that an extractor runs with where none is named; empty for a broken one."""
+    from benchbench.errors import BenchbenchError
+    from benchbench.registry import registry
+
+    try:
+        part: Any = registry().entry("extractor", name)[0].load()
+    except BenchbenchError:
+        return ""
+    return part.backbone if part.needs_backbone else "none"
 
 
 def _datasets(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Datasets with what is on disk of them: made ones first, then the cards."""
-    from benchbench.cards.files import card_places
     from benchbench.cards.schema import read_card
-    from benchbench.cards.state import card_state
     from benchbench.catalogue import first_party_cards
-    from benchbench.errors import UsageError
 
     shown = [{"name": row["name"], "state": "made here", "score": "", "images": "",
               "plugin": row["plugin"], "summary": row["summary"]} for row in rows]
@@ -62,11 +75,27 @@ def _datasets(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             said = tomllib.loads(path.read_text(encoding="utf-8")).get("summary", "")
             shown.append({**row, "state": "any", "summary": said})
             continue
-        state = card_state(card, card_places(card.folder, path))
         kind = card.score.kind if card.score else ""
-        shown.append({**row, "state": str(state), "score": kind, "images": card.n_official or "",
+        shown.append({**row, "state": _state(path), "score": kind, "images": card.n_official or "",
                       "summary": card.summary})
     return shown
+
+
+def _state(path: Path) -> str:
+    """What is there of a card; where nothing is, of the other values of its parameters."""
+    from benchbench.cards.files import card_places
+    from benchbench.cards.schema import read_card
+    from benchbench.cards.state import card_state
+
+    declared = tomllib.loads(path.read_text(encoding="utf-8")).get("parameters", {})
+    other = [{name: value} for name, values in declared.items() for value in values[1:]]
+    for given in ({}, *other):
+        card, _ = read_card(path, given)
+        state = card_state(card, card_places(card.folder, path))
+        if state.word != "absent":
+            how = "".join(f" with {name}={value}" for name, value in given.items())
+            return f"{state}{how}"
+    return "absent"
 
 
 def _layers(backbone: str) -> list[dict[str, Any]]:

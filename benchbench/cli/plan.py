@@ -11,7 +11,7 @@ import click
 from benchbench.cli.options import apply_config, make_selection, selection_options
 
 if TYPE_CHECKING:
-    from benchbench.cells import Cell, Plan
+    from benchbench.cells import Cell, Plan, Share
 
 
 @click.command("plan")
@@ -57,23 +57,26 @@ def _row(cell: Cell, out: Path) -> dict[str, Any]:
 
 
 def _state(cell: Cell, out: Path) -> str:
-    from benchbench.store import store_root
-
     try:
         status = json.loads((out / "cells" / f"{cell.id}.json").read_text("utf-8"))["status"]
     except (OSError, ValueError, KeyError, TypeError):
         status = None
     if status == "ok":
         return "done"
-    if (store_root() / "features" / f"{cell.features_key}.safetensors").is_file():
-        return "evaluate"
-    return "sweep"
+    return "sweep" if any(_missing(share) for share in cell.shares) else "evaluate"
+
+
+def _missing(share: Share) -> bool:
+    """Whether the store lacks it; without numpy, which reading features needs."""
+    from benchbench.store import store_root
+
+    return not (store_root() / "features" / f"{share.key}.safetensors").is_file()
 
 
 def _bill(plan: Plan, rows: list[dict[str, Any]]) -> str:
     todo = [cell for cell, row in zip(plan.cells, rows, strict=True) if row["state"] == "sweep"]
-    sweeps = plan.sweeps(todo)
-    size = sum({c.features_key: c.feature_bytes for c in todo}.values())
+    made = {share.key: share.bytes for c in todo for share in c.shares if _missing(share)}
+    sweeps = [sweep for sweep in plan.sweeps(todo) if any(s.key in made for s in sweep.shares)]
     counts = {state: sum(row["state"] == state for row in rows)
               for state in ("done", "evaluate", "sweep", "skipped")}
     said = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
@@ -82,7 +85,7 @@ def _bill(plan: Plan, rows: list[dict[str, Any]]) -> str:
         lines.append(f"sweep {sweep.source.made.selector} × {sweep.lens.made.selector}: "
                      f"{sweep.source.facts.n_images} images, {_time(sweep)}")
     if todo:
-        lines.append(f"disk: {size / 1e6:.1f} MB of new features")
+        lines.append(f"disk: {sum(made.values()) / 1e6:.1f} MB of new features")
     return "\n".join(lines)
 
 

@@ -2,58 +2,64 @@
 
 from __future__ import annotations
 
-import importlib
+import shlex
 from pathlib import Path
 
 import click
 
+from benchbench.cli.options import environment_options
 from benchbench.errors import UsageError, nearest
 
-SUFFIX = {"md": ("markdown", "leaderboard.md"), "csv": ("csv", "leaderboard.csv"),
-          "text": ("text", "leaderboard.txt")}
+FORMATS = ("md", "html", "csv", "text")
+PROCESSES = 2
 
 
 @click.command("report")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True))
 @click.option("--format", "formats", default="md", show_default=True,
-              help="Comma list of md, csv, text.")
-@click.option("--out", type=click.Path(file_okay=False),
+              help="Comma list of md, html, csv, text.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
               help="Folder for the files; without it they are printed.")
-def command(paths: tuple[str, ...], formats: str, out: str | None) -> None:
+@click.option("--check", is_flag=True,
+              help="Write nothing; name the files in --out that differ, and exit with 1.")
+@environment_options
+@click.pass_context
+def command(
+    ctx: click.Context, paths: tuple[str, ...], formats: str, out: Path | None, check: bool
+) -> None:
     """Write tables from the records below PATHS (default: runs).
 
-    The tables are byte-identical for the same records, in whatever order they lie on disk.
+    PATHS are folders of runs or of accepted records, or single records. The tables are
+    byte-identical for the same records, in whatever order they lie on disk.
     """
-    wanted = formats.split(",")
+    wanted = list(dict.fromkeys(formats.split(",")))
     for name in wanted:
-        if name not in SUFFIX:
-            hint = nearest(name, SUFFIX) or f"formats: {', '.join(SUFFIX)}"
+        if name not in FORMATS:
+            hint = nearest(name, FORMATS) or f"formats: {', '.join(FORMATS)}"
             raise UsageError(f"--format {name!r}: unknown; {hint}")
-    paths = paths or ("runs",)
-    found = _records(paths)
-    predictions = Path(paths[0]) / "predictions" if len(paths) == 1 else None
-    from benchbench.store import write_text
+    if check and out is None:
+        raise UsageError("--check: there is nothing to hold the tables against; give --out")
+    from benchbench.report import csv, files, html, markdown, text
+    from benchbench.report.boards import boards
+    from benchbench.report.results import read
 
-    for name in wanted:
-        module, file = SUFFIX[name]
-        text = importlib.import_module(f"benchbench.report.{module}").render(found, predictions)
-        if out is None:
-            click.echo(text.rstrip("\n"))
-        else:
-            write_text(Path(out) / file, text)
-            click.echo(f"written: {Path(out) / file}")
-
-
-def _records(paths: tuple[str, ...]) -> list:  # type: ignore[type-arg]
-    from benchbench.records import read_record
-
-    files: list[Path] = []
-    for name in paths:
-        path = Path(name)
-        if not path.exists():
-            raise UsageError(f"{path}: no such folder; run `benchbench run` first or name a folder")
-        below = path / "cells" if (path / "cells").is_dir() else path
-        files += [path] if path.is_file() else sorted(below.rglob("*.json"))
-    if not files:
-        raise UsageError(f"no records below {', '.join(paths)}; run `benchbench run` first")
-    return [read_record(file) for file in files]
+    found = boards(read(paths or ("runs",)), out, PROCESSES)
+    if out is None:
+        printers = {"md": markdown.render, "html": html.render, "csv": csv.render,
+                    "text": text.render}
+        for name in wanted:
+            click.echo(printers[name](found).rstrip("\n"))
+        return
+    made = files.files(found, wanted)
+    if not check:
+        files.write(made, out)
+        for name in made:
+            click.echo(f"written: {out / name}")
+        return
+    problems = files.differing(made, out)
+    for line in problems:
+        click.echo(line)
+    again = shlex.join(["benchbench", "report", *paths, "--format", formats, "--out", str(out)])
+    click.echo(f"{len(problems)} of {len(made)} files differ; write them with `{again}`"
+               if problems else f"{len(made)} files are as the records give them")
+    ctx.exit(1 if problems else 0)

@@ -13,13 +13,13 @@ from benchbench.errors import UsageError
 
 def find_record(cell: str, out: Path) -> Any:
     """The record of a cell id or of the beginning of one, or of a record's path."""
-    from benchbench.records import read_record
+    from benchbench.records import read_record, record_files
 
     if Path(cell).is_file():
         return read_record(Path(cell))
-    found = sorted((out / "cells").glob(f"{cell}*.json")) if cell.isalnum() else []
+    found = [file for file, _ in record_files(out) if cell and file.stem.startswith(cell)]
     if not found:
-        raise UsageError(f"cell {cell!r}: no record in {out / 'cells'}; give --out or a longer run")
+        raise UsageError(f"cell {cell!r}: no record in {out}; give the run's folder as --out")
     if len(found) > 1:
         raise UsageError(f"cell {cell!r}: {len(found)} records begin so, "
                          f"{found[0].stem} and {found[1].stem} among them; give more digits")
@@ -28,7 +28,8 @@ def find_record(cell: str, out: Path) -> Any:
 
 @click.command("show")
 @click.argument("cell")
-@click.option("--out", type=click.Path(file_okay=False), default="runs", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False), default="runs", show_default=True,
+              help="Folder of a run, or of accepted records.")
 @click.option("--json", "as_json", is_flag=True, help="The whole record.")
 def command(cell: str, out: str, as_json: bool) -> None:
     """Show one record: scores, reason, traceback, cost, and the command that repeats it.
@@ -43,23 +44,25 @@ def command(cell: str, out: str, as_json: bool) -> None:
 
 
 def _lines(record: Any) -> list[str]:
+    from benchbench.repeat import name
+    from benchbench.report.boards import estimate
+    from benchbench.report.cells import interval, number
     from benchbench.report.names import cell_title, heading
-    from benchbench.report.rows import interval, number
 
     lines = [cell_title(record), f"status    {record.status} (attempt {record.attempts})"]
     if record.reason:
         lines.append(f"reason    {record.reason}")
-    for name, score in record.scores.items():
+    for metric, score in record.scores.items():
         extra = "  ".join(filter(None, [
-            interval(score) if score.ci95 else None, score.mapping, score.note]))
-        lines.append(f"{heading(name):12}  {number(score):>9}  {extra}".rstrip())
+            interval(estimate(score)) if score.ci95 else None, score.mapping, score.note]))
+        lines.append(f"{heading(metric):12}  {number(estimate(score)):>9}  {extra}".rstrip())
     for column, rows in record.details.get("by", {}).items():
-        parts = [f"{name} {row['srocc']:.3f}" if row["srocc"] is not None else f"{name} undefined"
-                 for name, row in rows.items()]
+        parts = [f"{kind} {row['srocc']:.3f}" if row["srocc"] is not None else f"{kind} undefined"
+                 for kind, row in rows.items()]
         lines.append(f"SROCC by {column}: {', '.join(parts)}")
     d, c = record.dataset, record.cost
-    lines.append(f"dataset   {d.name} {d.version}: {d.n_scored} of {d.n} images scored, "
-                 f"{d.groups} groups, {d.fingerprint[:19]}…")
+    lines.append(f"dataset   {name(d.name, d.params)} {d.version}: {d.n_scored} of {d.n} images "
+                 f"scored, {d.groups} groups, {d.fingerprint[:19]}…")
     lines.append(f"backbone  {record.backbone.name} {record.backbone.weights[:19]} "
                  f"{json.dumps(record.backbone.preprocessing)}")
     lines.append(f"features  shape {record.extractor.shape} by {record.extractor.plugin}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +16,14 @@ from benchbench.cells import Cell, Plan, Selection, Sweep
 from benchbench.deadline import Timeout, deadline
 from benchbench.environment import environment
 from benchbench.errors import DataError, UsageError
-from benchbench.identity import canonical, digest, file_digest
+from benchbench.identity import digest, file_digest
 from benchbench.plan import make_plan
 from benchbench.records import Record
 from benchbench.registry import registry
 from benchbench.store import check_writable, store_root, write_text
-from benchbench.sweep_result import Failure, Job, SweepResult
-from benchbench.tables import class_labels, image_ids, load_table
-from benchbench.timings import known_sweep, remember_speed, remember_sweep
+from benchbench.sweep_result import Failure, SweepResult
+from benchbench.tables import load_table
+from benchbench.timings import known_sweep
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +61,8 @@ class LocalExecutor:
     reporter: Reporter
     precision: str = "float32"
     started: str = ""
+    failed: dict[str, tuple[Failure, SweepResult]] = field(default_factory=dict)
+    """Why features could not be made, by their key, with the sweep that should have."""
 
     @cached_property
     def device(self) -> torch.device:
@@ -88,6 +90,7 @@ class LocalExecutor:
         self.precision = selection.precision
         plan = make_plan(selection)
         self._manifest(plan)
+        self.failed = {}
         found: dict[str, Record] = {}
         waiting: list[Cell] = []
         for cell in plan.cells:
@@ -100,9 +103,35 @@ class LocalExecutor:
                 found[cell.id] = self._write(cell, status, reason=cell.reason, trace=cell.error)
             else:
                 waiting.append(cell)
-        for sweep in plan.sweeps(waiting):
+        refused = self._refused(waiting)
+        found |= {cell.id: self._write(cell, "failed", reason=why.reason, trace=why.traceback)
+                  for cell, why in refused}
+        for sweep in plan.sweeps([cell for cell in waiting if cell.id not in found]):
             found.update(self._sweep_and_evaluate(sweep))
         return [found[cell.id] for cell in plan.cells]
+
+    def _refused(self, cells: list[Cell]) -> list[tuple[Cell, Failure]]:
+        """Cells whose task cannot test their table (a split without outliers, a class without
+        labels), said before any sweep. What else goes wrong here is left to the evaluation."""
+        tables: dict[int, Any] = {}
+        known: dict[str, Failure | None] = {}
+        refused = []
+        for cell in cells:
+            source = cell.source
+            asked = digest([cell.identity["dataset"], cell.task.identity, cell.seed])
+            if asked not in known:
+                known[asked] = None
+                with contextlib.suppress(Exception):
+                    if id(source) not in tables:
+                        tables[id(source)] = load_table(source.made.part, source.limit)
+                    try:
+                        cell.task.part.tested(tables[id(source)], cell.seed)
+                    except (DataError, UsageError) as error:
+                        known[asked] = Failure.of(error)
+            why = known[asked]
+            if why is not None:
+                refused.append((cell, why))
+        return refused
 
     def _kept(self, cell: Cell) -> Record | None:
         """The record of a cell that need not be computed again."""
@@ -129,96 +158,53 @@ class LocalExecutor:
         return path.is_file() and f"sha256:{file_digest(path)}" == record.predictions
 
     def _sweep_and_evaluate(self, sweep: Sweep) -> dict[str, Record]:
+        """Make the sweep's features and evaluate the cells whose features are whole then."""
+        from benchbench.executors.sweeping import make_features
+
         found: dict[str, Record] = {}
         self.started = now()
+        going = [cell for cell in sweep.cells if self._failure(cell) is None]
+        keys = {share.key for cell in going for share in cell.shares}
         try:
-            result = self._sweep(sweep)
+            result = make_features(self, sweep, [s for s in sweep.shares if s.key in keys])
         except KeyboardInterrupt:
-            for cell in sweep.cells:
+            for cell in going:
                 self._write(cell, "interrupted", reason="interrupted by the user")
             raise
-        table = None
-        try:
-            table = load_table(sweep.source.made.part, sweep.source.limit)
-        except Exception as error:
-            keys = [cell.features_key for cell in sweep.cells]
-            result.failures = dict.fromkeys(keys, Failure.of(error))
-        for cell in sweep.cells:
-            failure = result.failures.get(cell.features_key)
-            if failure is not None:
-                found[cell.id] = self._write(cell, failure.status, reason=failure.reason,
-                                             trace=failure.traceback, result=result)
+        self.failed.update({key: (why, result) for key, why in result.failures.items()})
+        tables: dict[int, Any] = {}
+        for cell in sweep.complete:
+            failure = self._failure(cell)
+            if failure is None:
+                found[cell.id] = self._evaluate(cell, tables)
             else:
-                found[cell.id] = self._evaluate(cell, table)
+                why, result = failure
+                found[cell.id] = self._write(cell, why.status, reason=why.reason,
+                                             trace=why.traceback, result=result)
         return found
 
-    def _sweep(self, sweep: Sweep) -> SweepResult:
-        """Make the features that the store does not hold. Failures are part of the result."""
-        from filelock import FileLock
+    def _failure(self, cell: Cell) -> tuple[Failure, SweepResult] | None:
+        """Why a sweep could not make the cell's features, naming the dataset where several are
+        joined."""
+        for share in cell.shares:
+            if share.key in self.failed:
+                why, result = self.failed[share.key]
+                if share.prefix:
+                    why = replace(why, reason=f"in {share.source.made.selector}: {why.reason}")
+                return why, result
+        return None
 
-        from benchbench.features import stored
-
-        missing = {c.features_key: c for c in sweep.cells if not stored(c.features_key)}
-        kept = SweepResult()
-        if not missing:
-            return kept
-        folder = store_root() / "features"
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as locks:
-            for key in sorted(missing):  # one writer a key
-                locks.enter_context(FileLock(folder / f"{key}.lock"))
-            missing = {key: cell for key, cell in missing.items() if not stored(key)}
-            if not missing:
-                return kept
-            self.reporter.sweep(sweep, len(missing))
-            try:
-                with deadline(self.options.timeout):
-                    return self._run_sweep(sweep, missing)
-            except Timeout as error:
-                failure = Failure("timeout", str(error))
-            except Exception as error:
-                failure = Failure.of(error)
-            kept.failures = {key: failure for key in missing if not stored(key)}
-            return kept
-
-    def _run_sweep(self, sweep: Sweep, missing: dict[str, Cell]) -> SweepResult:
-        from benchbench.sweep import Sweeper
-
-        dataset, backbone = sweep.source.made.part, sweep.lens.made.part
-        table = load_table(dataset, sweep.source.limit)
-        images = image_ids(table)
-        place = {image: i for i, image in enumerate(images)}
-        references: list[int | None] = [None] * len(images)
-        if "reference" in table:
-            for image, reference in zip(table["image"], table["reference"], strict=True):
-                references[place[image]] = place[reference]
-                references[place[reference]] = place[reference]
-        jobs = [Job(key, cell.feature, {"identity": canonical(cell.sees)})
-                for key, cell in missing.items() if cell.feature is not None]
-        model = backbone.build()
-        sweeper = Sweeper(
-            dataset, images, references, backbone, model, sweep.lens.preprocessing, jobs,
-            device=self.device, precision=str(sweep.cells[0].identity["precision"]),
-            labels=class_labels(table, images), batch_size=self.options.batch_size,
-            progress=self.reporter.progress,
-        )
-        result = sweeper.run()
-        for note in sweeper.said:
-            self.reporter.say(note)
-        for job in jobs:
-            if job.key not in result.failures:
-                remember_sweep(job.key, result.cost(), sweeper.notes(job.feature))
-        if result.seconds > 0 and result.images:
-            remember_speed(sweep, str(self.device), result.images / result.seconds)
-        return result
-
-    def _evaluate(self, cell: Cell, table: Any) -> Record:
+    def _evaluate(self, cell: Cell, tables: dict[int, Any]) -> Record:
+        """``tables`` keeps each dataset's table for the next cell."""
         from benchbench.evaluate import evaluate_cell
 
         began = time.perf_counter()
         try:
             with deadline(self.options.timeout):
-                outcome = evaluate_cell(cell, table)
+                source = cell.source
+                if id(source) not in tables:
+                    tables[id(source)] = load_table(source.made.part, source.limit)
+                outcome = evaluate_cell(cell, tables[id(source)])
                 path = records.predictions_path(self.options.out, cell.id)
                 predictions = outcome.write(path)
             record = self._record(cell, outcome.status, reason=outcome.reason, outcome=outcome,
@@ -250,7 +236,7 @@ class LocalExecutor:
         if path.is_file():
             with contextlib.suppress(DataError):  # an unreadable record is replaced
                 before = records.read_record(path)
-        cost, notes = (result.cost(), []) if result else known_sweep(cell.features_key)
+        cost, notes = (result.cost(), []) if result else known_sweep(cell)
         size = cell.feature_bytes / 1e6 if cell.feature else None
         return cell_record(
             cell, status=status, reason=reason, traceback=trace, env=self.env, notes=notes,

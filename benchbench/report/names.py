@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +42,14 @@ def backbone_name(record: Record) -> str:
     return name + ("*" if fitted_on_test(record) else "")
 
 
-def backbone_labels(records: Iterable[Record]) -> tuple[dict[str, str], list[str]]:
+def backbone_labels(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """Short labels for a table's backbones by their full names, and the lines that explain them.
 
     A backbone with parameters is called by its bare name, numbered where the table has several.
     """
     full: dict[str, set[str]] = {}
-    for record in records:
-        full.setdefault(record.backbone.name, set()).add(backbone_name(record))
+    for name in names:
+        full.setdefault(name.partition("[")[0].rstrip("*"), set()).add(name)
     labels, legend = {}, []
     for bare, variants in sorted(full.items()):
         for number, name in enumerate(sorted(variants), 1):
@@ -68,7 +69,13 @@ def table_name(record: Record) -> tuple[str, str, str]:
     """Task, dataset and protocol: records that share them share a table."""
     params = {k: v for k, v in record.task.params.items() if k not in ("mode", "labels")}
     mode = str(record.task.params.get("mode", ""))
-    return with_params(record.task.name, params), record.dataset.name, MODES.get(mode, mode)
+    return (with_params(record.task.name, params),
+            with_params(record.dataset.name, record.dataset.params), MODES.get(mode, mode))
+
+
+def slug(text: str) -> str:
+    """Small letters, digits and single hyphens: fit for a file's name and for a link."""
+    return "-".join(re.findall("[a-z0-9]+", text.lower())) or "unnamed"
 
 
 def cell_title(record: Record) -> str:

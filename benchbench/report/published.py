@@ -1,8 +1,8 @@
 """Published figures as rows apart: read from ``published_*.csv`` among the dataset cards.
 
 A file has one figure a line: ``task, dataset, mode, method, metric, value, source``. Figures of one
-method from one source are one row, which says that it is published; the source is a note of the
-table. Nothing here is measured, and none of it enters a record.
+method from one source are one row, which says that it is published. Nothing here is measured, and
+none of it enters a record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from benchbench.report.names import heading
+from benchbench.report.board import Estimate, Row
 
 
 @dataclass(slots=True)
@@ -42,25 +42,17 @@ def published() -> tuple[Published, ...]:
     return tuple(found.values())
 
 
-def published_rows(
-    task: str, dataset: str, mode: str, metrics: Sequence[str], header: Sequence[str]
-) -> tuple[list[list[str]], list[str]]:
-    """Rows for a table with this header and these metrics, and a note for each source.
+def published_rows(task: str, dataset: str, mode: str, metrics: Sequence[str]) -> list[Row]:
+    """Rows for a board with these metrics; they have a source, and no cell, interval or tie.
 
-    What published figures lack (a seed, intervals, ties) stays empty. A method none of whose
-    figures is among the metrics is left out.
+    A method none of whose figures is among the metrics is left out.
     """
-    rows: list[list[str]] = []
-    sources: dict[str, str] = {}
-    places = {metric: list(header).index(heading(metric)) for metric in metrics}
-    for entry in published():
-        if (entry.task, entry.dataset, entry.mode) != (task, dataset, mode):
-            continue
-        if not any(metric in entry.values for metric in metrics):
-            continue
-        mark = sources.setdefault(entry.source, f"published [{len(sources) + 1}]")
-        row = [entry.method, mark, *[""] * (len(header) - 2)]
-        for metric, place in places.items():
-            row[place] = f"{entry.values[metric]:.3f}" if metric in entry.values else ""
-        rows.append(row)
-    return rows, [f"{mark}: {source}" for source, mark in sources.items()]
+    return [
+        Row(None, entry.method, "", 0, False, "ok", None,
+            {metric: Estimate(value) for metric, value in entry.values.items()
+             if metric in metrics},
+            published=True, source=entry.source)
+        for entry in published()
+        if (entry.task, entry.dataset, entry.mode) == (task, dataset, mode)
+        and any(metric in entry.values for metric in metrics)
+    ]

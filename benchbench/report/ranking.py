@@ -1,22 +1,36 @@
-"""Which differences within a table are real: letters and rank intervals from the predictions.
+"""Which differences within a board are real: letters and rank intervals from the predictions.
 
-All methods of a table are compared on the same resamples of its groups. Every score is taken anew
-from the predictions that lie beside the records.
+All methods of a board are compared on the same resamples of its groups. Every score is taken anew
+from the predictions that lie beside the records. What was found is a function of the contents of
+those files, and is kept in the store under their digests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbench import store
+from benchbench.errors import DataError
+from benchbench.identity import code_digest, digest, file_digest
+
 if TYPE_CHECKING:
     from benchbench.records import Record
+    from benchbench.report.results import Entry
 
 METRICS = ("srocc", "krocc", "plcc_linear")
+SHEET = ["image", "split", "group", "target"]
 MANY_GROUPS = 20
 """Under this many groups the statistics give no letters, so that none are computed."""
+MANY_BOARDS = 16
+"""So many boards are computed in one process: a second one takes a second to start."""
+TOGETHER = 20_000
+"""Up to so many rows times groups, all methods at once cost less than one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,56 +42,158 @@ class Rank:
     highest: int
 
 
-def rank(records: Sequence[Record], folder: Path) -> dict[str, Rank]:
-    """The ranks of one table's rows by cell id; empty where there are too few groups for any.
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The ranks of a board's rows by cell id, and what there is to say about rows without."""
 
-    ``folder`` holds the predictions, ``<cell id>.parquet``. Rows without predictions, and those of
-    further seeds, take no part.
+    by_cell: Mapping[str, Rank]
+    notes: tuple[str, ...] = ()
+
+
+def rank(tables: Iterable[Sequence[Entry]], processes: int = 1) -> list[Ranks]:
+    """The ranks of each board's rows; none where there are too few groups.
+
+    Rows without predictions, those of further seeds, and those tested on other rows or targets
+    than most take no part. With more than one of ``processes``, what the store does not hold is
+    computed in so many of them, where it is much.
     """
-    if not any(r.dataset.groups >= MANY_GROUPS for r in records):
-        return {}
+    jobs = [_job(entries) for entries in tables]
+    kept = {job: store.read_json("ranks", job.key) for job in jobs if job is not None}
+    missing = [job for job, found in kept.items() if found is None]
+    if processes > 1 and len(missing) > MANY_BOARDS:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            made = list(pool.map(_compute, missing, chunksize=4))
+    else:
+        made = list(map(_compute, missing))
+    kept.update(zip(missing, made, strict=True))
+    return [_ranks(kept[job]) if job is not None else Ranks({}) for job in jobs]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One board's files of predictions by cell, and the key of what is found in them."""
+
+    metric: str
+    files: tuple[tuple[str, Path], ...]
+    key: str
+
+
+def _job(entries: Sequence[Entry]) -> _Job | None:
     usable = [
-        r for r in records
-        if r.status == "ok" and r.task.metrics and r.task.metrics[0] in METRICS
-        and (folder / f"{r.cell}.parquet").is_file()
+        e for e in entries
+        if e.record.status == "ok" and e.predictions is not None and e.record.task.metrics
+        and e.record.task.metrics[0] in METRICS
     ]
-    first_seed = min((r.seed for r in usable), default=0)
-    usable = [r for r in usable if r.seed == first_seed]
-    if len(usable) < 2:
-        return {}
+    first_seed = min((e.record.seed for e in usable), default=0)
+    usable = sorted((e for e in usable if e.record.seed == first_seed),
+                    key=lambda e: e.record.cell)
+    if len(usable) < 2 or not any(e.record.dataset.groups >= MANY_GROUPS for e in usable):
+        return None
+    metric = usable[0].record.task.metrics[0]
+    files = tuple((e.record.cell, e.predictions) for e in usable if e.predictions is not None)
+    parts = [[cell, file_digest(path)] for cell, path in files]
+    return _Job(metric, files, digest([metric, parts, code_digest(Path(__file__)), _statistics()]))
+
+
+def _compute(job: _Job) -> dict[str, Any]:
+    found = _rank({cell: _read(path) for cell, path in job.files}, job.metric)
+    with contextlib.suppress(OSError):  # a store that cannot be written only costs time
+        store.write_json("ranks", job.key, found)
+    return found
+
+
+def _ranks(found: dict[str, Any] | None) -> Ranks:
+    assert found is not None
+    return Ranks({cell: Rank(*each) for cell, each in found["ranks"].items()},
+                 tuple(found["notes"]))
+
+
+def _rank(given: Mapping[str, Any], metric: str) -> dict[str, Any]:
     from benchbench.statistics.comparison import compare_resamples
 
-    metric = usable[0].task.metrics[0]
-    resamples = {r.cell: resampled(folder / f"{r.cell}.parquet", metric) for r in usable}
-    sizes = {found.n_groups for found in resamples.values()}
-    if len(sizes) != 1:
-        return {}
+    tables = {cell: table for cell, table in given.items() if table is not None}
+    withheld = len(given) - len(tables)
+    notes = []
+    if withheld:
+        notes.append(f"No ties and ranks of {withheld} rows: the labels may not be passed on, and "
+                     "without them the predictions cannot be compared.")
+    same = _alike(tables)
+    if len(same) < len(tables):
+        notes.append(f"No ties and ranks of {len(tables) - len(same)} rows: they were tested on "
+                     "other rows or targets than the others.")
+    if len(same) < 2:
+        return {"ranks": {}, "notes": notes}
+    resamples = _resampled({cell: tables[cell] for cell in same}, metric)
     found = compare_resamples(
         {cell: r.medians[metric] for cell, r in resamples.items()},
         {cell: _median(r.scores[metric]) for cell, r in resamples.items()},
-        n_groups=sizes.pop(),
+        n_groups=next(iter(resamples.values())).n_groups,
     )
-    return {cell: Rank(letters, *found.rank_interval[cell])
-            for cell, letters in found.letters.items()}
+    return {"ranks": {cell: [letters, *found.rank_interval[cell]]
+                      for cell, letters in found.letters.items()}, "notes": notes}
+
+
+def _read(path: Path) -> Any:
+    """The columns that a comparison needs, or None where the labels were withheld.
+
+    Raises ``DataError`` that names the path where it is no file of predictions.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        if "target" not in file.schema_arrow.names:
+            return None
+        return file.read([*SHEET, "prediction"], use_threads=False).select([*SHEET, "prediction"])
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise DataError(f"predictions {path}: cannot be read ({error}); put the file there that "
+                        "belongs to the record, or run the cell again") from error
+
+
+def _alike(tables: Mapping[str, Any]) -> list[str]:
+    """The cells whose rows and targets are those of most; of the first where two are as many."""
+    kinds: list[tuple[Any, list[str]]] = []
+    for cell, table in tables.items():
+        sheet = table.select(SHEET)
+        for other, cells in kinds:
+            if sheet.equals(other):
+                cells.append(cell)
+                break
+        else:
+            kinds.append((sheet, [cell]))
+    return max((cells for _, cells in kinds), key=len, default=[])
+
+
+def _resampled(tables: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The metric over resampled groups, of tables that differ in nothing but predictions."""
+    import numpy as np
+
+    from benchbench.statistics.bootstrap import resample_splits
+    from benchbench.statistics.splits import Split
+    from benchbench.statistics.together import resample_together
+
+    first = next(iter(tables.values()))
+    target = first["target"].to_numpy().astype(float)
+    groups = np.array(first["group"].cast("string").to_pylist())
+    number = first["split"].to_numpy()
+    tested = [np.flatnonzero(number == each) for each in np.unique(number)]
+    values = {cell: table["prediction"].to_numpy().astype(float)
+              for cell, table in tables.items()}
+    if metric == "srocc" and max(map(len, tested)) * len(np.unique(groups)) <= TOGETHER:
+        return {**resample_together(values, target, groups, tested)}
+    splits = [Split(rows[:0], rows, (), ()) for rows in tested]
+    return {cell: resample_splits([each[rows] for rows in tested], splits, target, groups,
+                                  metrics=[metric])
+            for cell, each in values.items()}
 
 
 def resampled(path: Path, metric: str) -> Any:
     """The metric over resampled groups, from a file of predictions: each split's score is taken
-    on its own resampled test groups, the median over splits is what is compared."""
-    import numpy as np
-    import pandas as pd
-
-    from benchbench.statistics.bootstrap import resample_splits
-    from benchbench.statistics.splits import Split
-
-    table = pd.read_parquet(path)
-    rows = np.arange(len(table))
-    splits = [Split(rows[:0], rows[(table["split"] == number).to_numpy()], (), ())
-              for number in sorted(table["split"].unique())]
-    values = table["prediction"].to_numpy(float)
-    return resample_splits(
-        [values[split.test] for split in splits], splits, table["target"].to_numpy(float),
-        table["group"].astype(str).to_numpy(), metrics=[metric])
+    on its own resampled test groups, the median over splits is what is compared. None where the
+    labels were withheld."""
+    table = _read(path)
+    return None if table is None else _resampled({"": table}, metric)[""]
 
 
 def noise(records: Sequence[Record]) -> list[str]:
@@ -97,6 +213,12 @@ def noise(records: Sequence[Record]) -> list[str]:
     seeds = max(len(v) for v in by_method.values())
     return [f"noise floor: the same cell moves by up to {widest:.3f} (standard deviation over "
             f"{seeds} seeds); smaller differences mean nothing."]
+
+
+def _statistics() -> str:
+    from benchbench import statistics
+
+    return code_digest(Path(statistics.__file__).parent)
 
 
 def _median(values: Any) -> float:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.report import csv, markdown, text
+from benchbench.report.boards import boards
+from benchbench.report.results import of_run
 from benchbench.store import write_text
 
 if TYPE_CHECKING:
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 
 def finish(records: list[Record], out: Path) -> str:
     """Write the run's tables and give the closing text."""
-    write_text(out / "leaderboard.md", markdown.render(records, out / "predictions"))
-    write_text(out / "leaderboard.csv", csv.render(records))
+    found = boards(of_run(records, out), out)
+    write_text(out / "leaderboard.md", markdown.render(found))
+    write_text(out / "leaderboard.csv", csv.render(found))
     counts = Counter(record.status for record in records)
     total = f"{len(records)} cells: " + ", ".join(
         f"{counts[status]} {status}" for status in
@@ -27,4 +30,4 @@ def finish(records: list[Record], out: Path) -> str:
                for r in records if r.status != "ok"}
     if counts.total() > counts["ok"] + counts["skipped"]:
         closing.append("see why with `benchbench show CELL`; `--retry failed` tries again")
-    return "\n".join([text.render(records, out / "predictions"), "", *closing, *sorted(reasons)])
+    return "\n".join([text.render(found), "", *closing, *sorted(reasons)])

@@ -1,32 +1,29 @@
-"""Tables for a terminal."""
+"""Boards for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from benchbench.report.rows import Table, tables
-
-if TYPE_CHECKING:
-    from benchbench.records import Record
+from benchbench.report import cells
+from benchbench.report.board import Board
 
 WIDTH = 100
 
 
-def render(records: Iterable[Record], predictions: Path | None = None) -> str:
-    return "\n\n".join(map(_render, tables(records, predictions)))
+def render(boards: Iterable[Board]) -> str:
+    return "\n\n".join(map(_render, boards))
 
 
-def _render(table: Table) -> str:
+def _render(board: Board) -> str:
     from tabulate import tabulate
 
-    align = ["left", "left", *["right"] * (len(table.header) - 2)]
-    body = tabulate(table.rows, table.header, tablefmt="simple", colalign=align,
-                    disable_numparse=True)
-    notes = ["", *_wrapped(table.notes)] if table.notes else []
-    return "\n".join([table.title, *_wrapped(table.about), "", body, *notes])
+    header = cells.header(board)
+    rows, notes = cells.rows(board)
+    align = ["left", "left", *["right"] * (len(header) - 2)]
+    body = tabulate(rows, header, tablefmt="simple", colalign=align, disable_numparse=True)
+    below = ["", *_wrapped(notes)] if notes else []
+    return "\n".join([board.title, *_wrapped(board.about), "", body, *below])
 
 
 def _wrapped(lines: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 
@@ -18,8 +19,9 @@ def compact_letters(order: Sequence[str], different: Collection[tuple[str, str]]
     for one, other in different:
         apart[one].add(other)
         apart[other].add(one)
-    sets = _cover(order, apart)
-    sets.sort(key=lambda members: min(order.index(name) for name in members))
+    place = {name: number for number, name in enumerate(order)}
+    sets = _cover(order, apart, place)
+    sets.sort(key=lambda members: min(place[name] for name in members))
     found = dict.fromkeys(order, "")
     for label, members in zip(_labels(), sets):  # noqa: B905 - the labels never end
         for name in members:
@@ -27,8 +29,9 @@ def compact_letters(order: Sequence[str], different: Collection[tuple[str, str]]
     return found
 
 
-def _cover(order: Sequence[str], apart: dict[str, set[str]]) -> list[set[str]]:
-    place = {name: number for number, name in enumerate(order)}
+def _cover(
+    order: Sequence[str], apart: dict[str, set[str]], place: dict[str, int]
+) -> list[set[str]]:
     open_pairs = {
         (one, other) for one, other in itertools.combinations(order, 2) if other not in apart[one]
     }
@@ -53,12 +56,14 @@ def _without_needless(sets: list[set[str]], place: dict[str, int]) -> list[set[s
     pairs = [
         set(itertools.combinations(sorted(members, key=place.__getitem__), 2)) for members in sets
     ]
-    kept = list(range(len(sets)))
-    for number in range(len(sets)):
-        rest = [pairs[k] for k in kept if k != number]
-        if pairs[number] and pairs[number] <= set[tuple[str, str]]().union(*rest):
-            kept.remove(number)
-    return [sets[k] for k in kept]
+    covered = Counter(itertools.chain.from_iterable(pairs))
+    kept = []
+    for members, own in zip(sets, pairs, strict=True):
+        if own and all(covered[pair] > 1 for pair in own):
+            covered.subtract(own)
+        else:
+            kept.append(members)
+    return kept
 
 
 def _labels() -> itertools.chain[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("image", "reference", "score", "score_std", "distortion", "level", "label", "outlier",
-           "split", "group", "source")
+           "split", "group", "source", "shift")
 TEXT = ("image", "reference", "distortion", "split", "group")
 SAMPLE = 6
 
@@ -61,6 +61,7 @@ class _Suite:
             "sources": self.sources,
             "images": self.images,
             "inspect": self.inspect,
+            **({"members": self.members} if self.dataset.members() else {}),
         }
 
     @cached_property
@@ -170,3 +171,26 @@ class _Suite:
             if not np.array_equal(array, self.dataset.load(twin)):
                 raise Failed(f"{twin!r} and {image!r} have the same digest and other pixels")
         return f"{len(by_digest)} different images of {len(self.sample)}"
+
+    def members(self) -> str:
+        """Each image is one of a member's, with the pixels, reference and label that it has
+        there."""
+        tables = {name: load_table(find_subject("dataset", name).make()).set_index("image")
+                  for name in self.dataset.members()}
+        for image, row in self.table.set_index("image").iterrows():
+            name = next((n for n in tables if str(image).startswith(f"{n}:")), None)
+            own = str(image).removeprefix(f"{name}:")
+            if name is None or own not in tables[name].index:
+                raise Failed(f"image {image!r} is not <member>:<id there> of {', '.join(tables)}")
+            there = tables[name].loc[own]
+            for column, expected in (("reference", f"{name}:{there.get('reference')}"),
+                                     ("label", there.get("label"))):
+                if column in there and row.get(column) != expected:
+                    raise Failed(f"{column} of {image!r} is {row.get(column)!r}, in {name} it is "
+                                 f"{there[column]!r}; features would be shared wrongly")
+        for image in self.sample:
+            name = next(n for n in tables if image.startswith(f"{n}:"))
+            other: Dataset = find_subject("dataset", name).make()
+            if not np.array_equal(self.dataset.load(image), other.load(image[len(name) + 1:])):
+                raise Failed(f"load({image!r}) gives another image than {name}")
+        return f"{len(tables)} datasets"

@@ -135,8 +135,8 @@ class _Suite:
 
     def declaration(self) -> str:
         extractor = self._make()
-        if extractor.gives not in ("vector", "score", "map"):
-            raise Failed(f"gives is {extractor.gives!r}, expected vector, score or map")
+        if extractor.gives not in ("vector", "score", "map", "head"):
+            raise Failed(f"gives is {extractor.gives!r}, expected vector, score, map or head")
         return f"{check_declaration(self.subject)}, gives a {extractor.gives}"
 
     def probes(self) -> str:

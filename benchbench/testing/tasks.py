@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ from benchbench.testing.subjects import (
     find_subject,
 )
 
-SHAPES = {"vector": (6,), "score": (), "map": (5, 5)}
+SHAPES = {"vector": (6,), "score": (), "map": (5, 5), "head": (6,)}
 PREDICTIONS = ("image", "split", "group", "target", "prediction")
 TOLERANCE = 1e-6
 SEED = 3
@@ -88,6 +89,7 @@ class _Suite:
             "variants": self.variants,
             "scores": self.scores,
             "predictions": self.predictions,
+            "rescored": self.rescored,
             "repeatable": self.repeatable,
             "inputs_kept": self.inputs_kept,
             "order": self.order,
@@ -160,6 +162,21 @@ class _Suite:
                 raise Failed(f"{case.label}: {len(predicted)} images have a finite prediction, "
                              f"expected {tested}; where a protocol tests fewer, say n_tested")
         return f"{len(self.table)} images"
+
+    def rescored(self) -> str:
+        """``tested()`` and ``score()`` give again what ``evaluate`` gave, from the file alone."""
+        for case, outcome in self.outcomes:
+            file = io.BytesIO()
+            outcome.predictions.to_parquet(file, index=False)
+            found = pd.read_parquet(file)
+            if case.task.score(found, SEED) != outcome.scores:
+                raise Failed(f"{case.label}: score() of the predictions gives other scores than "
+                             "evaluate(); let evaluate() take them from score()")
+            asked = case.task.tested(self.table, SEED)
+            if not asked.equals(outcome.predictions.drop(columns="prediction")):
+                raise Failed(f"{case.label}: the predictions are not the rows of tested() with the "
+                             "column prediction; let evaluate() begin with tested()")
+        return f"{len(self.cases)} variants"
 
     def repeatable(self) -> str:
         for case, outcome in self.outcomes:

@@ -71,7 +71,7 @@ def benchbench_backbones():
 TASK = Template('''\
 """Task ``$name``: do images with larger features look better?"""
 
-from benchbench import Outcome, Score, Task, hookimpl, quality_metrics
+from benchbench import Outcome, Score, Task, hookimpl, oriented, quality_metrics
 
 
 class $class_name(Task):
@@ -82,18 +82,24 @@ class $class_name(Task):
     needs = ("score",)  # columns of the dataset's table
     metrics = ("srocc",)  # the first is the primary one
 
-    def evaluate(self, features, table, seed):
-        import numpy as np
+    def tested(self, table, seed):  # what is asked of each image
         import pandas as pd
 
+        return pd.DataFrame({"image": table["image"], "split": 0, "group": table["group"],
+                             "target": table["score"]})
+
+    def evaluate(self, features, table, seed):
+        import numpy as np
+
         length = np.linalg.norm(features.rows.reshape(len(table), -1), axis=1)
-        target = table["score"].to_numpy(float)
-        rising = table.attrs["higher_is_better"]  # False for dmos
-        found = quality_metrics(length, target, higher_is_better=rising).estimates["srocc"]
-        predictions = pd.DataFrame({
-            "image": table["image"], "split": 0, "group": table["group"],
-            "target": target, "prediction": length})
-        return Outcome({"srocc": Score(found.value, note=found.note)}, predictions)
+        announced = oriented(length, table.attrs["higher_is_better"])  # False for dmos
+        predictions = self.tested(table, seed).assign(prediction=announced)
+        return Outcome(self.score(predictions, seed), predictions)
+
+    def score(self, predictions, seed):  # from the file of predictions alone
+        found = quality_metrics(predictions["prediction"], predictions["target"])
+        srocc = found.estimates["srocc"]
+        return {"srocc": Score(srocc.value, note=srocc.note)}
 
 
 @hookimpl

@@ -39,7 +39,10 @@ def distort(
     function = distortion.function()
     amount = distortion.amounts[level - 1]
     if distortion.bytes_in:
-        return np.clip(function(pixels, amount, rng), 0, 255).astype(np.uint8)
+        made = function(pixels, amount, rng)
+        if made.dtype != np.uint8:
+            made = np.clip(made, 0, 255, out=made).astype(np.uint8)
+        return made
     image = pixels.astype(np.float32) / 255
     result = np.clip(function(image, amount, rng), 0, 1)
     if stretch and np.ptp(result) > 0:

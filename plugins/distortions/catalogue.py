@@ -4,8 +4,8 @@ KADID-10k's constants are those of its authors' generator (Lin, Hosu and Saupe, 
 large-scale artificially distorted IQA database", 2019). Other implementations order the levels of
 mean shift and contrast by size; then they do not fit the scores, which say that level 3 of the
 mean shift is the unchanged image. ImageNet-C's are those of Hendrycks and Dietterich (ICLR 2019)
-as the package ``imagecorruptions`` has them; frost, which needs photographs of frost, is not
-here.
+as the package ``imagecorruptions`` has them. The CURE-TSR-style challenges are made here; their
+lengths are explained in ``cure_tsr.py``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Distortion:
     """One type. ``number`` is KADID-10k's, ``monotone`` says that a higher level is more visible.
 
     Types with ``bytes_in`` take uint8 and give values on 0 to 255 that are cut off, as ImageNet-C
-    does; the others take and give floats on 0 to 1 that are rounded.
+    does; the others take and give floats on 0 to 1 that are rounded. ``material`` gives digests of
+    files that the type needs, and says where they are missing.
     """
 
     name: str
@@ -40,12 +41,22 @@ class Distortion:
     number: int | None = None
     monotone: bool = True
     bytes_in: bool = False
+    material: str | None = None
 
     def function(self) -> Function:
         """``(image, amount, rng) -> image``."""
-        module, _, name = self.target.partition(":")
-        found: Function = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+        found: Function = _imported(self.target)
         return found
+
+    def digests(self) -> list[str]:
+        """SHA-256 of each file that the type needs; DataError where one is missing."""
+        found: list[str] = _imported(self.material)() if self.material else []
+        return found
+
+
+def _imported(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(f"{__package__}.{module}"), name)
 
 
 KADID = (
@@ -163,6 +174,15 @@ IMAGENET_C = (
         ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
         "density, roughness",
     ),
+    Distortion(
+        "imagenet-c-frost",
+        "frost:frost",
+        ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
+        "shares of image and frost",
+        monotone=False,
+        bytes_in=True,
+        material="frost:digests",
+    ),
     _c(
         "snow",
         "imagenet_c_scene:snow",
@@ -190,7 +210,27 @@ IMAGENET_C = (
         monotone=False,
     ),
 )
-CATALOGUE = {each.name: each for each in (*KADID, *IMAGENET_C)}
+
+
+def _t(name: str, function: str, amounts: tuple[float, ...], summary: str) -> Distortion:
+    return Distortion(f"cure-tsr-{name}", f"cure_tsr:{function}", amounts, summary)
+
+
+CURE_TSR = (
+    _t("decolorization", "decolorization", (0.2, 0.4, 0.6, 0.8, 1), "share of colour lost"),
+    _t("lens-blur", "lens_blur", (0.8, 1.3, 1.8, 2.5, 3.4), "radius, for 32 pixels"),
+    _t("codec-error", "codec_error", (0.08, 0.16, 0.26, 0.4, 0.6), "share of blocks"),
+    _t("darkening", "exposure", (0.7, 0.5, 0.35, 0.24, 0.15), "factor"),
+    _t("dirty-lens", "dirty_lens", (0.4, 0.55, 0.7, 0.8, 0.92), "what dust hides"),
+    _t("exposure", "exposure", (1.4, 1.8, 2.4, 3.2, 4.5), "factor"),
+    _t("gaussian-blur", "gaussian_blur", (0.7, 1, 1.4, 1.9, 2.6), "sigma, for 32 pixels"),
+    _t("noise", "noise", (0.04, 0.08, 0.12, 0.18, 0.25), "sigma"),
+    _t("rain", "rain", (0.6, 1.2, 2, 3, 4.5), "hundreds of streaks"),
+    _t("shadow", "shadow", (0.3, 0.45, 0.6, 0.75, 0.9), "share of light lost"),
+    _t("snow", "snow", (0.5, 1, 1.6, 2.4, 3.5), "hundreds of flakes"),
+    _t("haze", "haze", (0.25, 0.4, 0.55, 0.7, 0.85), "share of the air's light"),
+)
+CATALOGUE = {each.name: each for each in (*KADID, *IMAGENET_C, *CURE_TSR)}
 
 
 def find(name: str) -> Distortion:

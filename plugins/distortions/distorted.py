@@ -46,12 +46,18 @@ class Distorted(Dataset):
     ) -> None:
         self._source = dataset(source)
         self._types = {name: _chain(name, stretch) for name in _list(with_)}
+        # Missing photographs of frost are said now, not in the middle of a sweep.
+        self._material = {
+            name: [digest for step in chain for digest in step.digests()]
+            for name, chain in self._types.items()
+        }
         self._levels = _levels(levels)
         self._seed = seed
         self._clean = clean
         self._stretch = stretch
         self._recent: tuple[str, np.ndarray] | None = None
         self.size = self._source.size
+        self.share_labels = self._source.share_labels
         self.notes = (*self._source.notes, "images distorted by benchbench, not by their makers")
 
     def table(self) -> pd.DataFrame:
@@ -133,7 +139,7 @@ class Distorted(Dataset):
 
     def _recipe(self, source: ImageFacts, image: str, distortion: str, level: int) -> ImageFacts:
         amounts = [step.amounts[level - 1] for step in self._types[distortion]]
-        settings = [self._seed, self._stretch]
+        settings = [self._seed, self._stretch, *self._material[distortion]]
         recipe = [source.digest, image, distortion, amounts, level, settings, _code()]
         digest = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
         return ImageFacts(digest, source.height, source.width)
@@ -159,7 +165,7 @@ def _list(text: str) -> list[str]:
 
 def _chain(name: str, stretch: bool) -> list[Distortion]:
     chain = [find(step.strip()) for step in name.split(">")]
-    foreign = [step.name for step in chain if step.bytes_in]
+    foreign = [step.name for step in chain if step.number is None]
     if stretch and foreign:
         raise UsageError(f"with={name}: stretch=true is for KADID-10k's types; leave it out")
     return chain

@@ -1,7 +1,8 @@
 """ImageNet-C's noise, colour and digital corruptions (Hendrycks and Dietterich, ICLR 2019).
 
-uint8 in, values on 0 to 255 out, in float64; they are cut off to uint8 afterwards, as in the
+uint8 in, values around 0 to 255 out, in float64; they are cut off to uint8 afterwards, as in the
 original. Definitions are those of the package ``imagecorruptions``, which made them fit any size.
+Arrays are written over where that saves one: most of these functions take as long as their memory.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import io
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage import color
+
+from .spaces import through_hsv
 
 
 def gaussian_noise(image: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of that σ on 0 to 1."""
-    return _back(image / 255 + rng.normal(0, scale, image.shape))
+    noisy = rng.normal(0, scale, image.shape)
+    noisy += image / 255
+    return _back(noisy)
 
 
 def shot_noise(image: np.ndarray, photons: float, rng: np.random.Generator) -> np.ndarray:
@@ -36,21 +40,25 @@ def impulse_noise(image: np.ndarray, share: float, rng: np.random.Generator) -> 
 def speckle_noise(image: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """Each sample times 1 plus Gaussian noise of that σ."""
     clean = image / 255
-    return _back(clean + clean * rng.normal(0, scale, image.shape))
+    noisy = rng.normal(0, scale, image.shape)
+    noisy *= clean
+    noisy += clean
+    return _back(noisy)
 
 
 def contrast(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
     """Distance from each channel's mean multiplied."""
     clean = image / 255
     means = np.mean(clean, axis=(0, 1), keepdims=True)
-    return _back((clean - means) * factor + means)
+    clean -= means
+    clean *= factor
+    clean += means
+    return _back(clean)
 
 
 def brightness(image: np.ndarray, shift: float, rng: np.random.Generator) -> np.ndarray:
     """Added to HSV's V."""
-    hsv = color.rgb2hsv(image / 255)
-    hsv[..., 2] = np.clip(hsv[..., 2] + shift, 0, 1)
-    return _back(color.hsv2rgb(hsv))
+    return _back(through_hsv(image, lambda pure, light: (pure, np.clip(light + shift, 0, 1))))
 
 
 def saturate(
@@ -58,9 +66,9 @@ def saturate(
 ) -> np.ndarray:
     """HSV's S multiplied and shifted. The first two levels take colour away."""
     factor, shift = amount
-    hsv = color.rgb2hsv(image / 255)
-    hsv[..., 1] = np.clip(hsv[..., 1] * factor + shift, 0, 1)
-    return _back(color.hsv2rgb(hsv))
+    return _back(
+        through_hsv(image, lambda pure, light: (np.clip(pure * factor + shift, 0, 1), light))
+    )
 
 
 def jpeg(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
@@ -98,4 +106,5 @@ def elastic(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.
 
 
 def _back(image: np.ndarray) -> np.ndarray:
-    return np.clip(image, 0, 1) * 255
+    image *= 255
+    return image

@@ -1,11 +1,12 @@
-"""ImageNet-C's blurs and weather. Frost is not among them: it needs photographs of frost."""
+"""ImageNet-C's blurs and weather; frost is in a file of its own."""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage, signal
+from scipy import fft, ndimage
 
 from .resample import smear, zoom
 
@@ -20,6 +21,25 @@ def defocus_blur(
 ) -> np.ndarray:
     """Mean over a disk of whole pixels, its edge softened: radius and softness in pixels."""
     radius, softness = amount
+    height, width = image.shape[:2]
+    reach = max(8, int(radius))
+    around = ((reach, reach), (reach, reach), (0, 0))
+    padded = np.pad(image, around, mode="reflect" if min(height, width) > reach else "edge")
+    # What comes round from the other side stays within the padding, so a cyclic one will do.
+    shape = [fft.next_fast_len(padded.shape[axis], real=bool(axis)) for axis in (0, 1)]
+    result = np.empty_like(image)
+    for channel in range(3):
+        waves = fft.rfft2(padded[..., channel].astype(float), shape, overwrite_x=True)
+        waves *= _disk_waves(radius, softness, *shape)
+        plane = fft.irfft2(waves, shape, overwrite_x=True)
+        blurred = plane[reach : reach + height, reach : reach + width]
+        result[..., channel] = np.clip(blurred, 0, 255, out=blurred)
+    return result
+
+
+@lru_cache(maxsize=4)
+def _disk_waves(radius: float, softness: float, height: int, width: int) -> np.ndarray:
+    """The softened disk's spectrum, which is real, since the disk lies evenly around 0."""
     reach = max(8, int(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     # In float32 and not scaled again after softening: the original's mean is a little off, too.
@@ -29,10 +49,9 @@ def defocus_blur(
     bell = np.exp(-(taps**2) / (2 * softness**2))
     for axis in (0, 1):
         disk = ndimage.correlate1d(disk, bell / bell.sum(), axis, mode="mirror")
-    width = ((reach, reach), (reach, reach), (0, 0))
-    padded = np.pad(image / 255, width, mode="reflect" if min(image.shape[:2]) > reach else "edge")
-    kernel = disk.astype(float)[:, :, None]
-    return np.clip(signal.fftconvolve(padded, kernel, "valid", axes=(0, 1)), 0, 1) * 255
+    centred = np.zeros((height, width))
+    centred[: 2 * reach + 1, : 2 * reach + 1] = disk
+    return fft.rfft2(np.roll(centred, (-reach, -reach), (0, 1))).real
 
 
 def glass_blur(
@@ -77,9 +96,15 @@ def fog(image: np.ndarray, amount: tuple[float, float], rng: np.random.Generator
     height, width = image.shape[:2]
     clean = image / 255
     side = 2 ** math.ceil(math.log2(max(height, width)))
-    cloud = _cloud(side, decay, rng)[:height, :width, None]
+    cloud = _cloud(side, decay, rng)
+    lowest, highest = cloud.min(), cloud.max()
+    cloud = (cloud[:height, :width, None] - lowest) / max(float(highest - lowest), 1e-12)
     brightest = clean.max()
-    return np.clip((clean + density * cloud) * brightest / (brightest + density), 0, 1) * 255
+    clean += density * cloud
+    clean *= brightest
+    clean /= brightest + density
+    clean *= 255
+    return clean
 
 
 def snow(
@@ -97,7 +122,7 @@ def snow(
     grey = clean @ np.array([0.299, 0.587, 0.114])
     whitened = np.maximum(clean, grey[..., None] * 1.5 + 0.5)
     mixed = share * clean + (1 - share) * whitened
-    return np.clip(mixed + flakes + np.rot90(flakes, 2), 0, 1) * 255
+    return (mixed + flakes + np.rot90(flakes, 2)) * 255
 
 
 def _smooth(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -105,7 +130,7 @@ def _smooth(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _cloud(side: int, decay: float, rng: np.random.Generator) -> np.ndarray:
-    """Diamond-square fractal noise on a torus whose side is a power of two, from 0 to 1.
+    """Diamond-square fractal noise on a torus whose side is a power of two.
 
     Every new point is the mean of four neighbours and a uniform deviation; deviations shrink by
     ``decay`` from one step to the next.
@@ -123,8 +148,7 @@ def _cloud(side: int, decay: float, rng: np.random.Generator) -> np.ndarray:
         beside = middles + np.roll(middles, 1, 1) + corners + np.roll(corners, -1, 0)
         heights[half::step, ::step] = _between(beside, deviation, rng)
         deviation, step = deviation / decay, half
-    heights -= heights.min()
-    return heights / max(float(heights.max()), 1e-12)
+    return heights
 
 
 def _between(sums: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:

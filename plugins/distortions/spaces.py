@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from skimage import color
 
@@ -45,3 +47,39 @@ def luma(image: np.ndarray) -> np.ndarray:
 def ycc_noise_to_rgb(noise: np.ndarray) -> np.ndarray:
     """What noise in Y, Cb, Cr (full range, BT.601) is in RGB: the conversion is linear."""
     return noise @ _RGB_FROM_YCC
+
+
+def through_hsv(
+    image: np.ndarray, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """uint8 to HSV's S and V, changed, and back to floats on 0 to 1.
+
+    What scikit-image's two functions give, to the last bit: their operations in their order, on
+    contiguous planes and without the detour over boolean indices.
+    """
+    red, green, blue = planes = np.moveaxis(image, 2, 0) / 255.0
+    light = planes.max(axis=0)
+    spread = light - planes.min(axis=0)
+    grey = spread == 0
+    divisor = np.where(grey, 1, spread)
+    hue = np.where(green == light, (blue - red) / divisor + 2, (green - blue) / divisor)
+    hue = np.where(blue == light, (red - green) / divisor + 4, hue) / 6
+    hue += hue < 0
+    hue[grey] = 0
+    pure, light = change(spread / np.where(light == 0, 1, light), light)
+    hue *= 6
+    sector = np.floor(hue)
+    hue -= sector
+    sector = sector.astype(np.uint8) % 6
+    middle = light * (1 - np.where(sector & 1, hue, 1 - hue) * pure)
+    low = light * (1 - pure)
+    result = np.empty(image.shape)
+    for channel, order in enumerate(
+        (
+            (light, middle, low, low, middle, light),
+            (middle, light, light, middle, low, low),
+            (low, low, middle, light, light, middle),
+        )
+    ):
+        result[..., channel] = np.choose(sector, order)
+    return result

@@ -25,6 +25,8 @@ class Rows:
     groups: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+    types: np.ndarray
+    levels: np.ndarray
     conditions: list[Condition]
     tested: np.ndarray
     trained_on: list[str] = field(default_factory=list)
@@ -68,54 +70,66 @@ def arrange(
                    if (exposed or not flag) and not (outlier[rows] == flag).any()]
         if missing:
             asked = f" of type {exposed!r} at level {level}" if missing == ["outliers"] else ""
-            raise DataError(f"ood: the {name} split has no {missing[0]}{asked}; choose another "
-                            "type or level, or another dataset")
+            fix = "choose another type or level, or another dataset" if asked else (
+                "give a dataset whose split has some, such as parts[source=…], or a larger --limit")
+            raise DataError(f"ood: the {name} split has no {missing[0]}{asked}; {fix}")
     test = parts["test"]
-    conditions = _conditions(test, outlier, types, levels, exposed, kinds, seed)
+    _check_test(test, outlier, types, exposed, kinds)
+    asked = np.isin(types, kinds) if kinds else types != exposed
+    rows = test[~outlier[test] | asked[test]]
+    conditions = balanced(table["image"].to_numpy(str), rows, outlier, types, levels, seed)
     tested = np.unique(np.concatenate([c.rows for c in conditions]))
     seen = set(types[train[outlier[train]]].tolist())
     _check_unseen(table, np.concatenate([train, validation]), tested, seen, conditions)
     notes = [f"{int((~outlier[test]).sum())} in-distribution test images, {len(conditions)} "
              f"balanced test sets of {len(set(c.kind for c in conditions))} types"]
-    return Rows(outlier, groups, train, validation, conditions, tested, sorted(seen), notes)
+    return Rows(outlier, groups, train, validation, types, levels, conditions, tested,
+                sorted(seen), notes)
 
 
-def _conditions(
-    test: np.ndarray, outlier: np.ndarray, types: np.ndarray, levels: np.ndarray,
-    exposed: str | None, kinds: Sequence[str], seed: int,
-) -> list[Condition]:
-    import numpy as np
-
-    inside = test[~outlier[test]]
-    if not len(inside):
+def _check_test(test: np.ndarray, outlier: np.ndarray, types: np.ndarray, exposed: str | None,
+                kinds: Sequence[str]) -> None:
+    """There are in-distribution images and outliers of every type that is to be tested."""
+    if outlier[test].all():
         raise DataError("ood: the test split has no in-distribution images; add clean rows "
                         "(distorted[…,clean=true])")
-    found = []
-    away = test[outlier[test] & (types[test] != exposed)]
-    for kind, level in sorted({(types[row], levels[row]) for row in away}):
-        if kinds and kind not in kinds:
-            continue
-        outside = away[(types[away] == kind) & (levels[away] == level)]
-        size = min(len(inside), len(outside))
-        drawn = [_draw(side, size, f"{seed}/{kind}/{level}") for side in (inside, outside)]
-        found.append(Condition(str(kind), str(level), np.concatenate(drawn)))
-    lacking = [kind for kind in kinds if kind not in {c.kind for c in found}]
+    present = set(types[test[outlier[test]]].tolist()) - {exposed}
+    lacking = [kind for kind in kinds if kind not in present]
     if lacking:
         raise DataError(f"ood[test={'+'.join(kinds)}]: the test split has no {lacking[0]!r}; take "
                         "it out of test")
-    if not found:
+    if not present:
         raise DataError("ood: the test split has no outliers of a type that was not trained on; "
                         "choose another dataset, or another type to train on")
+
+
+def balanced(
+    images: np.ndarray, rows: np.ndarray, outlier: np.ndarray, types: np.ndarray,
+    levels: np.ndarray, seed: int,
+) -> list[Condition]:
+    """One test set of each type and level among `rows`, with as many outliers as in-distribution
+    images. All but `rows` are columns of one table.
+
+    Of what is too many, the images with the smallest digests are taken, so that the same come out
+    of a table that has lost the others: of a cell's own predictions.
+    """
+    import numpy as np
+
+    inside, outside = rows[~outlier[rows]], rows[outlier[rows]]
+    found = []
+    for kind, level in sorted({(types[row], levels[row]) for row in outside}):
+        own = outside[(types[outside] == kind) & (levels[outside] == level)]
+        size = min(len(inside), len(own))
+        drawn = [_draw(images, side, size, f"{seed}/{kind}/{level}") for side in (inside, own)]
+        found.append(Condition(str(kind), str(level), np.concatenate(drawn)))
     return found
 
 
-def _draw(rows: np.ndarray, size: int, key: str) -> np.ndarray:
-    import numpy as np
-
+def _draw(images: np.ndarray, rows: np.ndarray, size: int, key: str) -> np.ndarray:
     if len(rows) == size:
         return rows
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-    chosen: np.ndarray = np.random.default_rng(seed).permutation(rows)[:size]
+    digests = [hashlib.sha256(f"{key}/{images[row]}".encode()).digest() for row in rows]
+    chosen: np.ndarray = rows[sorted(range(len(rows)), key=digests.__getitem__)[:size]]
     return chosen
 
 
@@ -160,6 +174,19 @@ def check_conditions(
     if exposed and str(level) not in levels[exposed]:
         raise UsageError(f"ood: {exposed!r} has no level {level}, it has "
                          f"{', '.join(levels[exposed])}; give one of them as level=")
+
+
+def class_names(table: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """The labels of `rows` as text. Raises ``DataError`` for a row without one."""
+    import numpy as np
+
+    labels = table["label"].iloc[rows]
+    bare = labels.isna().to_numpy() | (labels.astype(str).str.strip() == "").to_numpy()
+    if bare.any():
+        raise DataError(f"ood[by=label]: training image {table['image'].iloc[rows[bare][0]]!r} has "
+                        "no label; fit on a labelled set, or leave by=label out")
+    names: np.ndarray = np.asarray(labels.astype(str))
+    return names
 
 
 def _flags(table: pd.DataFrame) -> np.ndarray:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbench_plugins.unique.patches import WIDTH, raw_patches, whiten
+from benchbench_plugins.unique.filters import filter_sheet
+from benchbench_plugins.unique.patches import SIDE, WIDTH, raw_patches, whiten
 from benchbench_plugins.unique.training import draw_patches, recipe, train
 
 from benchbench import Backbone, DataError, UsageError, dataset, fitted
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -32,6 +34,7 @@ class Unique(Backbone):
     gives = ("latent", "reconstruction", "activations")
     losses = ("reconstruction",)
     preprocessing: Mapping[str, Any] = {"recipe": "ygcr-patches", "size": 128}
+    least_side = 2 * SIDE - 1
 
     def __init__(
         self,
@@ -63,6 +66,10 @@ class Unique(Backbone):
 
     def recipe(self) -> Mapping[str, Any] | None:
         return self._recipe() if self.weights is None else None
+
+    def picture(self, model: torch.nn.Module) -> np.ndarray:
+        """A tile of 8 by 8 pixels for each hidden unit."""
+        return filter_sheet([model.get_submodule("encoder").weight])
 
     def prepare(self, images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
         return whiten(raw_patches(images)).to(mean.dtype)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench_plugins.unique.backbone import Unique
-from benchbench_plugins.unique.patches import raw_patches, whiten
+from benchbench_plugins.unique.filters import filter_sheet
+from benchbench_plugins.unique.patches import SIDE, raw_patches, whiten
 
 from benchbench import Backbone, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 WIDTHS = (81, 121, 169, 400, 625)
@@ -33,6 +35,7 @@ class MsUnique(Backbone):
     gives = ("latent", "activations")
     losses = ("reconstruction",)
     preprocessing: Mapping[str, Any] = {"recipe": "ygcr-patches", "size": 128}
+    least_side = 2 * SIDE - 1
 
     def __init__(
         self,
@@ -67,6 +70,10 @@ class MsUnique(Backbone):
     def recipe(self) -> Mapping[str, Any] | None:
         recipes = [part.recipe() for part in self.parts]
         return None if recipes[0] is None else {"recipe": "ms-unique", "parts": recipes}
+
+    def picture(self, model: torch.nn.Module) -> np.ndarray:
+        """A tile of 8 by 8 pixels for each hidden unit, the five networks one below the other."""
+        return filter_sheet([model.get_submodule(f"encoder_{units}").weight for units in WIDTHS])
 
     def prepare(self, images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
         return whiten(raw_patches(images)).to(mean.dtype)

@@ -122,7 +122,7 @@ def compare(
     [
         ("torchvision/resnet18[pretrained=false]", ACTIVATIONS, None),
         ("torchvision/resnet18[pretrained=false]", CLASSIFIER, "uniform"),
-        ("vae[steps=1]", AUTOENCODER, "elbo"),
+        ("vae[epochs=1]", AUTOENCODER, "elbo"),
     ],
     ids=["activations of resnet18", "families of resnet18", "five families of a vae"],
 )

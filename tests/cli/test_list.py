@@ -48,3 +48,10 @@ def test_wrong_calls(toys: Path, call: Any) -> None:
     assert "did you mean 'net'?" in call("list", "layers", "--backbone", "ent").err
     done = call("list", "feature")
     assert done.code == 2 and "'feature' is not one of" in done.err
+
+
+def test_adapters_of_cards_are_listed_as_what_they_are(call: Any) -> None:
+    listed = call("plugins").out
+    for name in ("matlab_tables", "excel_tables", "cifar"):
+        assert f"adapter benchbench_plugins.{name}" in listed
+    assert ": nothing" not in listed

@@ -56,3 +56,21 @@ def test_planning_writes_no_record(toys: Path, tmp_path: Path, call: Any) -> Non
 def test_a_wrong_name(toys: Path, call: Any) -> None:
     done = call("plan", *TOY, "--features", "maen")
     assert done.code == 2 and "did you mean 'mean'?" in done.err
+
+
+def test_the_bill_of_a_joined_set_leaves_out_what_is_stored(
+    toys: Path, tmp_path: Path, call: Any
+) -> None:
+    out = ("--out", tmp_path / "out")
+    toy = ("--task", "sum", "--backbone", "net", "--no-controls", "--features", "mean")
+    small, large = "pictures[contents=1]", "pictures[contents=3]"
+    joined = ("--dataset", f"cross[fit={small},test={large}]")
+    text = call("plan", *toy, *joined, *out).out
+    assert f"sweep {small} × net: 5 images" in text and f"sweep {large} × net: 15 images" in text
+    assert call("run", *toy, "--dataset", large, "--device", "cpu", *out).code == 0
+    text = call("plan", *toy, *joined, *out).out
+    assert f"sweep {small} × net" in text and f"sweep {large} × net" not in text
+    (row,) = json.loads(call("plan", "--json", *toy, *joined, *out).out)
+    assert row["state"] == "sweep" and row["feature_bytes"] == 4 * 6 * 20
+    assert call("run", *toy, "--dataset", small, "--device", "cpu", *out).code == 0
+    assert "1 cells: 1 evaluate" in call("plan", *toy, *joined, *out).out

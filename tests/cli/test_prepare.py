@@ -115,6 +115,35 @@ def test_without_a_network_all_files_and_their_places_are_named(
         assert where in str(result.exception)
 
 
+def test_a_refused_archive_is_removed_so_that_it_is_fetched_anew(
+    card: Path, served: str, tmp_path: Path
+) -> None:
+    card.write_text(CARD.format(n=3, downloads=DOWNLOADS.format(url=served)))
+    archive = tmp_path / "served/mine.zip"
+    good = archive.read_bytes()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("../evil.png", "x")
+    result = call("prepare", card)
+    assert "leads out of the folder; the archive is refused" in str(result.exception)
+    assert not list((tmp_path / "data/mine").iterdir())
+    archive.write_bytes(good)
+    assert call("prepare", card).exit_code == 0
+
+
+def test_an_archive_that_cannot_be_unpacked_here_says_how(
+    card: Path, served: str, tmp_path: Path
+) -> None:
+    home = tmp_path / "data/mine"
+    by_hand = f"unpack it by hand (7z x '{home / 'mine.rar'}' '-o{home}')"
+    (tmp_path / "served/mine.rar").write_bytes(b"Rar!")
+    rar = f'[[download]]\nurl = "{served}/mine.rar"\ninto = "mine"\n'
+    card.write_text(CARD.format(n=3, downloads=rar))
+    assert by_hand in str(call("prepare", card).exception)
+    card.write_text(CARD.format(n=3, downloads=""))
+    result = call("prepare", card)
+    assert result.exit_code == 1 and by_hand in result.output
+
+
 def test_a_set_behind_a_form_is_said_and_not_an_error_of_the_call(
     card: Path, tmp_path: Path
 ) -> None:
@@ -154,6 +183,24 @@ def test_a_sheet_of_pictures(card: Path, tmp_path: Path, store: Path) -> None:
     assert isinstance(several.exception, UsageError)
 
 
+def test_a_backbone_is_fitted_and_its_filters_drawn(tmp_path: Path, store: Path) -> None:
+    from PIL import Image
+
+    name, path = "unique[units=9,patches=200]", tmp_path / "filters.png"
+    result = call("prepare", name, "--sheet", path)
+    assert result.exit_code == 0, result.output
+    assert "fitting unique (9 units)" in result.output
+    assert "fitted, kept in the store" in result.output
+    assert len(list((store / "weights").glob("*.safetensors"))) == 1
+    with Image.open(path) as sheet:
+        assert sheet.size == (112, 112)
+    without = call("prepare", "autoencoder[epochs=1]", "--sheet", path)
+    assert isinstance(without.exception, UsageError)
+    assert "no picture of its weights" in str(without.exception)
+    unwritable = call("prepare", name, "--sheet", tmp_path / "absent" / "x.png")
+    assert "cannot be written" in str(unwritable.exception)
+
+
 def listed() -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(call("list", "datasets", "--json").output)}
 
@@ -176,6 +223,16 @@ def test_the_list_shows_ready_partial_and_absent(
     assert (rows["live"]["score"], rows["live"]["images"]) == ("dmos", 779)
     (folder / "distortion_images/img20_80.bmp").unlink()
     assert listed()["mdid"]["state"] == "partial (1599 of 1600)"
+
+
+def test_the_list_finds_a_set_in_its_other_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "cifar10/test/cat/1.png")
+    monkeypatch.setenv("BENCHBENCH_DATA", str(tmp_path))
+    found = {row["name"]: row for row in json.loads(call("list", "datasets", "--json").output)}
+    assert found["cifar10"]["state"] == "partial (1 of 60000) with layout=folders"
+    assert found["koniq10k"]["state"] == "absent"
 
 
 def test_the_list_of_the_real_data(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +262,7 @@ def test_every_card_is_valid_and_says_how_to_get_it(tmp_path: Path) -> None:
         assert card.name == name and card.summary
         if name != "folder":
             assert card.obtain and card.licence and card.citation and card.folder.lower() in (
-                name, "cifar-10-c")
+                name, "cifar-10-c", name.removesuffix("-subset"))
         if card.score is not None:
             assert card.size == "native" and card.score.range and card.n_official
         else:

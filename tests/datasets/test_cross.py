@@ -52,11 +52,40 @@ def test_rows_ids_splits_groups_and_directions(sets: Path) -> None:
     assert list(table["outlier"]) == [False, False, True, True]
     assert list(table["distortion"]) == ["none", "none", str(b), str(b)]
     assert list(table["level"]) == [0, 0, 1, 1]
-    assert list(table["group"]) == [f"{a}:r.png"] * 2 + [f"{b}:r.png"] * 2
+    assert list(table["group"]) == [f"{a}:r.png"] * 4  # both test on the same reference
     assert table.attrs == {"score_kind": "mos", "higher_is_better": True, "std_kind": None}
-    assert made.part.n_official == 4 and "sign changed" in made.part.notes[-1]
+    assert made.part.n_official == 4 and "sign changed" in made.part.notes[0]
     facts = dataset_facts(made)
-    assert (facts.n, facts.n_images, facts.groups) == (4, 6, 2)
+    assert (facts.n, facts.n_images, facts.groups) == (4, 6, 1)
+    assert facts.notes[1] == (
+        "2 of the pictures to test on, or of their references, are pictures to fit on as well: "
+        f"{a}:a2.png as {b}:b2.png, {a}:r.png as {b}:r.png")
+
+
+def test_the_same_picture_in_several_sets(tmp_path: Path, store: Path) -> None:
+    """It is one group where sets of one side share it; over both sides it is said."""
+    for folder, seeds in {"a": (1, 2), "b": (2, 3), "c": (4, 5), "d": (5, 6, 3, 1)}.items():
+        for i, seed in enumerate(seeds):
+            picture(tmp_path / folder / f"{i}.png", seed)
+    a, b, c, d = (f"folder[path={tmp_path / name}]" for name in "abcd")
+    made = make_dataset(parse(f"cross[fit={a}+{b},test={c}+{d}]"))
+    group = load_table(made.part).set_index("image")["group"]
+    assert group[f"{a}:1.png"] == group[f"{b}:0.png"] and group[f"{c}:1.png"] == group[f"{d}:0.png"]
+    assert group.nunique() == 8 and group[f"{b}:1.png"] != group[f"{d}:2.png"]
+    said = dataset_facts(made).notes
+    assert len(said) == 1 and said[0].startswith("2 of the pictures")
+    assert said[0].endswith(f"{b}:1.png as {d}:2.png, {a}:0.png as {d}:3.png")
+    assert dataset_facts(make_dataset(parse(f"cross[fit={a},test={c}]"))).notes == ()
+
+
+def test_near_and_far(sets: Path) -> None:
+    a, b, loose = sets / "a.toml", sets / "b.toml", f"folder[path={sets / 'loose'}]"
+    joined = f"cross[fit={a},test={b}+{loose}"
+    table = load_table(make_dataset(parse(f"{joined},far={loose}]")).part)
+    assert list(table["shift"]) == ["", "", "near", "near", "far"]
+    assert "shift" not in load_table(make_dataset(parse(f"{joined}]")).part)
+    with pytest.raises(UsageError, match=r"cross\[far=.*a.toml\]: .*a.toml is not among the sets"):
+        make_dataset(parse(f"{joined},far={a}]"))
 
 
 def test_pictures_and_digests_are_those_of_the_sets(sets: Path) -> None:
@@ -81,7 +110,8 @@ def test_sets_without_scores_and_with_names_in_brackets(sets: Path) -> None:
     assert list(table["source"].unique()) == [loose, noisy, str(sets / "a.toml")]
     assert "score" not in table and cross.score_kind is None and cross.size == "model"
     assert list(table["split"]) == ["train", "test", "test", "test", "test"]
-    assert list(table["distortion"].fillna("")) == ["", "jpeg", "white-noise", "", ""]
+    assert list(table["distortion"]) == ["none", "jpeg", "white-noise", *[str(sets / "a.toml")] * 2]
+    assert list(table["level"]) == [0, 1, 1, 1, 1] and table["level"].dtype.kind in "if"
     assert table["reference"][0] == table["image"][0]
 
 

@@ -40,6 +40,10 @@ def test_cure_tsr_as_its_authors_lay_it_out(
     assert sorted(some["level"]) == [0, 5]
     with pytest.raises(UsageError, match="distortion=hase: no row has it"):
         read("cure-tsr[distortion=hase]", tmp_path, monkeypatch).table()
+    # Level 0 is there in both splits, level 1 in one alone.
+    assert len(read("cure-tsr[level=0+1]", tmp_path, monkeypatch).table()) == 3
+    with pytest.raises(UsageError, match="level=1: no row has it; there are 0"):
+        read("cure-tsr[level=0+1,split=train]", tmp_path, monkeypatch).table()
 
 
 def test_cure_tsr_in_the_folds_of_the_paper(
@@ -210,6 +214,20 @@ def test_gtsrb_as_its_authors_lay_it_out(
     table = load_table(read("gtsrb", tmp_path, monkeypatch))
     assert list(table["group"]) == ["00042/00000"] * 2 + ["00042/00001"] * 2
     assert set(table["label"]) == {"00042"}
+
+
+def test_the_test_images_of_gtsrb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gtsrb"
+    for number in range(3):
+        picture(folder / f"GTSRB/Final_Test/Images/{number:05}.ppm")
+    (folder / "GT-final_test.csv").write_text(
+        "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\r\n"
+        "00000.ppm;53;54;6;5;48;49;16\r\n00001.ppm;42;45;5;5;36;40;1\r\n"
+        "00002.ppm;48;52;6;6;43;47;38\r\n")
+    part = read("gtsrb[part=test]", tmp_path, monkeypatch)
+    table = load_table(part)
+    assert list(table["label"]) == [16, 1, 38] and part.n_official == 12630
+    assert table["image"][2] == "GTSRB/Final_Test/Images/00002.ppm"
 
 
 def test_a_folder_of_classes_and_loose_pictures(tmp_path: Path) -> None:

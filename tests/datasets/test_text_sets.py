@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 
-from benchbench.errors import DataError
+from benchbench.cards import CardDataset
+from benchbench.errors import DataError, UsageError
 from benchbench.tables import load_table
 from tests.datasets.layouts import picture, read
 
@@ -135,7 +137,24 @@ def test_a_label_file_that_changes_after_its_first_use_is_refused(
     with pytest.raises(DataError, match=r"at first use it was sha256:.*if the new file is meant, "
                        "remove ") as caught:
         read("tid2013", tmp_path, monkeypatch).table()
+    # A copy elsewhere may be another release.
+    (tmp_path / "other").mkdir()
+    copytree(tmp_path / "tid2013", tmp_path / "other/tid2013")
+    assert len(read("tid2013", tmp_path / "other", monkeypatch).table()) == 3000
     Path(str(caught.value).rpartition("remove ")[2]).unlink()
+    assert len(read("tid2013", tmp_path, monkeypatch).table()) == 3000
+
+
+def test_the_digest_of_a_label_file_that_cannot_be_used_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Path
+) -> None:
+    tid(tmp_path / "tid2013", 24, 5)
+    file = tmp_path / "tid2013/mos_with_names.txt"
+    good = file.read_text()
+    file.write_text("99" + good[good.index(" "):])
+    with pytest.raises(DataError, match="line 1: score 99 is outside"):
+        read("tid2013", tmp_path, monkeypatch).table()
+    file.write_text(good)
     assert len(read("tid2013", tmp_path, monkeypatch).table()) == 3000
 
 
@@ -230,3 +249,19 @@ def test_flive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Path) -> 
     table = load_table(part)
     assert list(table["score"]) == [74.5, 60] and part.n_official == 39807
     assert part.path(table["image"][1]).is_file()
+
+
+def test_a_level_that_one_split_alone_lacks_is_said(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(
+        "image,level,split\na.png,1,train\nb.png,2,train\nc.png,1,test\n")
+    (tmp_path / "own.toml").write_text("""
+        name = "own"
+        [table]
+        file = "rows.csv"
+        columns = { image = "image", level = "level", split = "split" }
+        """)
+    path = tmp_path / "own.toml"
+    assert len(CardDataset(path, {"level": "1+2"}).table()) == 3
+    with pytest.raises(UsageError, match="level=2: no row has it with the others asked for; "
+                       "there are 1"):
+        CardDataset(path, {"level": "1+2", "split": "test"}).table()

@@ -88,7 +88,8 @@ def test_all_and_patterns_make_one_cell_a_layer() -> None:
     for cell in Layers().expand(CLASSIFIER):
         assert Layers(**cell).shape(CLASSIFIER)
     with pytest.raises(UsageError, match="no layer matches"):
-        Layers(layer="stage*").expand(CLASSIFIER)
+        Layers(layer="stage*").shape(CLASSIFIER)
+    assert Layers(layer="stage*").expand(CLASSIFIER) == [{}]  # one cell, skipped for that reason
 
 
 def test_joined_layers_stand_side_by_side() -> None:

@@ -181,3 +181,14 @@ def test_sizes_that_do_not_fit_are_said() -> None:
         Ssim().score(small, small)
     with pytest.raises(DataError, match=r"176x176 that ms-ssim needs"):
         MsSsim().score(large, large)
+
+
+@pytest.mark.parametrize(("metric", "least"), [(Ssim(), 11), (MsSsim(), 176)])
+def test_the_least_side_is_where_scoring_begins_to_work(
+    metric: Ssim | MsSsim, least: int
+) -> None:
+    assert metric.least_side == least
+    fits = torch.zeros(1, 3, least, least, dtype=torch.uint8)
+    assert metric.score(fits, fits).item() == pytest.approx(1)
+    with pytest.raises(DataError, match=f"smaller than the {least}x{least}"):
+        metric.score(fits[..., 1:], fits[..., 1:])

@@ -244,7 +244,7 @@ def test_what_cannot_be_is_said(bench: Bench) -> None:
         KwonGradient(compare="gradients", block="phase")
     with pytest.raises(UsageError, match=r"w121 is missing; give all five"):
         MsUnique(w81=Path("a.mat"))
-    facts = describe(backbone("autoencoder[steps=1]"))
+    facts = describe(backbone("autoencoder[epochs=1]"))
     for extractor in (UniqueScore(), KwonGradient()):
         with pytest.raises(UsageError, match="--backbone unique"):
             extractor.probes(facts)

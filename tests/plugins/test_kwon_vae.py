@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from benchbench import DataError, UsageError, dataset, progress
+from benchbench import DataError, UsageError, dataset, progress, training
 from benchbench.describe import describe
 from benchbench.preprocessing import Preprocessing
 
@@ -119,7 +119,7 @@ def test_losses_equal_torch_distributions(signs: str) -> None:
 def test_fitting_is_repeatable_and_goes_on_after_a_kill(
     signs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kwon_vae, "KEEP_EVERY", 2)
+    monkeypatch.setattr(training, "KEEP_EVERY", 2)
 
     def fit(store: str, listen: Callable[[str, int, int], None] | None = None) -> dict:
         monkeypatch.setenv("BENCHBENCH_STORE", str(tmp_path / store))

@@ -1,4 +1,4 @@
-"""The task ``ood``: test sets, leaks, discriminators and detectors, against scikit-learn."""
+"""The task ``ood``: test sets, leaks and discriminators, against scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benchbench_plugins.ood.detectors import mahalanobis, nearest, scaled
 from benchbench_plugins.ood.discriminator import Sides, train
 from benchbench_plugins.ood.rows import arrange
 from benchbench_plugins.ood.task import OutOfDistribution
-from scipy.spatial.distance import cdist
-from sklearn.covariance import LedoitWolf
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import benchbench
@@ -76,14 +73,14 @@ def test_scores_can_be_recomputed_from_the_predictions() -> None:
     table = toy()
     task = OutOfDistribution(**EXPOSURE)
     outcome = task.evaluate(toy_features(table), table, 3)
-    made = outcome.predictions.merge(table[["image", "distortion", "level"]], on="image")
+    made = outcome.predictions
     assert outcome.n_tested == made["image"].nunique() == 12 * (1 + 2 * 2)
     accuracy, auroc = [], []
     for _, run in made.groupby("split"):
         clean = run[run["target"] == 0]
         for kind in ("noise", "rain"):
             for level in (1, 2):
-                away = run[(run["distortion"] == kind) & (run["level"] == level)]
+                away = run[(run["distortion"] == kind) & (run["level"] == str(level))]
                 both = pd.concat([clean, away])
                 assert len(clean) == len(away)
                 flagged = both["prediction"] >= 0
@@ -120,29 +117,6 @@ def test_the_discriminator_sees_both_sides_equally_often() -> None:
     assert sorted(first.tolist()) == list(range(100))
     second = torch.cat([other for _, other in pairs])
     assert set(second.bincount(minlength=30).tolist()) <= {3, 4}
-
-
-def test_mahalanobis_and_neighbours_are_those_of_sklearn_and_scipy() -> None:
-    rng = np.random.default_rng(2)
-    fit, rows = rng.standard_normal((60, 9)) @ rng.standard_normal((9, 9)), rng.normal(size=(11, 9))
-    expected = LedoitWolf().fit(fit).mahalanobis(rows)
-    np.testing.assert_allclose(mahalanobis(fit, rows), expected)
-    distances = np.sort(cdist(rows, fit), axis=1)
-    np.testing.assert_allclose(nearest(fit, rows, 4), distances[:, 3])
-    with pytest.raises(DataError, match="take a smaller k"):
-        nearest(fit, rows, 61)
-    flat = mahalanobis(np.ones((5, 3)), rows[:, :3])
-    np.testing.assert_allclose(flat, ((rows[:, :3] - 1) ** 2).sum(axis=1))
-
-
-def test_scaling() -> None:
-    rows = np.random.default_rng(3).normal(5, 2, (20, 4))
-    rows[:, 3] = 7
-    standard = scaled(rows, rows, "standard")
-    np.testing.assert_allclose(standard[:, :3].std(axis=0), 1)
-    assert (standard[:, 3] == 0).all()
-    np.testing.assert_allclose(np.linalg.norm(scaled(rows, rows, "unit"), axis=1), 1)
-    assert scaled(rows, rows, "none") is rows
 
 
 @pytest.mark.parametrize("detector", ["mahalanobis", "knn"])
@@ -195,6 +169,22 @@ def test_every_test_set_is_balanced_whatever_the_table_holds() -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", ["one-class", "outlier-exposure"])
+def test_unequal_test_sets_are_drawn_alike_from_the_predictions_alone(mode: str) -> None:
+    """Of 60 clean test images at most 12 are drawn for a test set, and most for none."""
+    table = toy()
+    more = table[(table["distortion"] == "none") & (table["split"] == "test")]
+    more = pd.concat([more.assign(image=f"more {i}/" + more["image"]) for i in range(4)])
+    whole = pd.concat([table, more], ignore_index=True)
+    whole.attrs.update(table.attrs)
+    task = OutOfDistribution(**(EXPOSURE if mode != "one-class" else {}))
+    outcome = task.evaluate(toy_features(whole), whole, 0)
+    made = outcome.predictions
+    assert made["image"].nunique() < len(whole[whole["split"] == "test"])
+    assert task.score(made, 0) == outcome.scores
+    pd.testing.assert_frame_equal(task.tested(whole, 0), made.drop(columns="prediction"))
+
+
 def test_the_exposed_type_is_never_tested_at_any_level() -> None:
     rows = arrange(toy(), "blur", 1, [], 0)
     assert {c.kind for c in rows.conditions} == {"noise", "rain"}
@@ -240,6 +230,9 @@ def test_what_cannot_be_is_said() -> None:
     with pytest.raises(DataError, match="no in-distribution images; add clean rows"):
         keep = (table["split"] != "test") | table["outlier"]
         arrange(table[keep].reset_index(drop=True), "blur", 1, [], 0)
+    with pytest.raises(DataError, match="train split has no in-distribution images; give"):
+        keep = (table["split"] != "train") | table["outlier"]
+        arrange(table[keep].reset_index(drop=True), None, 1, [], 0)
     with pytest.raises(DataError, match="outlier is 'perhaps'"):
         arrange(table.assign(outlier="perhaps"), "blur", 1, [], 0)
 
@@ -260,6 +253,22 @@ def test_a_type_or_level_that_is_not_there_is_said_in_the_plan(
             benchbench.run(features="latent", task=f"ood[mode=outlier-exposure,{asked}]",
                            dataset=made, backbone=f"kwon-vae[source={card},epochs=1]",
                            out=tmp_path / "runs")  # fmt: skip
+
+
+def test_a_split_that_lacks_the_exposed_level_is_said_before_any_sweep(
+    tmp_path: Path, store: Path
+) -> None:
+    """The set has the level, its validation part has not."""
+    from tests.plugins.test_kwon_vae import write_signs
+
+    card = write_signs(tmp_path, ["train"] * 4 + ["test"] * 4)
+    made = f"distorted[source={card},with=gaussian-blur,levels=1,clean=true]"
+    found = benchbench.run(features="pixels", task="ood[mode=outlier-exposure,"
+                           "exposed=gaussian-blur]", dataset=made, controls=False,
+                           out=tmp_path / "runs")  # fmt: skip
+    assert set(found["status"]) == {"failed"}
+    assert found["reason"].str.contains("choose another dataset, or another type").all()
+    assert not list(store.glob("features/*.safetensors"))
 
 
 def test_the_four_rows_of_the_paper_in_one_sweep(tmp_path: Path, store: Path) -> None:

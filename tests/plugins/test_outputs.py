@@ -1,14 +1,16 @@
-"""Extractors ``logits`` and ``latent``."""
+"""Extractors ``logits``, ``latent`` and ``loss``."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from benchbench_plugins.outputs import Latent, Logits
+from benchbench_plugins.outputs import Latent, Logits, Loss
 from scipy.special import logsumexp, softmax
 
+import benchbench
 from benchbench import BackboneFacts, Images, Output, UsageError
+from benchbench.testing import ToyAutoencoder, ToyClassifier, assert_conforms, check_extractor
 
 CLASSIFIER = BackboneFacts(outputs={"logits": (5,)})
 AUTOENCODER = BackboneFacts(outputs={"latent": (3,), "reconstruction": (3, 4, 4)})
@@ -73,11 +75,35 @@ def test_a_sample_follows_the_latent_s_distribution_and_the_image_alone() -> Non
     assert not torch.equal(Latent(what="sample", seed=1).extract(signals), rows)
 
 
+def test_losses_are_scores_of_the_backbone_s_own() -> None:
+    assert_conforms(check_extractor(Loss))
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    inputs = torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255
+    toy = ToyAutoencoder()
+    with torch.no_grad():
+        out = toy.forward(toy.build(), inputs)
+    error = (out["reconstruction"] - inputs).square().flatten(1)
+    prior = torch.distributions.Normal(torch.zeros(4), torch.ones(4))
+    code = torch.distributions.Normal(out["mean"], (out["logvar"] / 2).exp())
+    kl = torch.distributions.kl_divergence(code, prior).sum(1)
+    expected = {"reconstruction": error.mean(1), "kl": kl, "elbo": error.sum(1) / 2 + kl}
+    for what, values in expected.items():
+        found = benchbench.extract(toy, pictures, f"loss[what={what}]")
+        torch.testing.assert_close(found, values, rtol=1e-4, atol=1e-5)
+    logits = benchbench.extract(ToyClassifier(), pictures, "logits").numpy()
+    p = softmax(logits, 1)
+    found = benchbench.extract(ToyClassifier(), pictures, "loss[what=entropy]").numpy()
+    np.testing.assert_allclose(found, -(p * np.log(p)).sum(1), rtol=1e-4)
+    assert (Loss.gives, Loss.higher_is_better) == ("score", False)
+
+
 @pytest.mark.parametrize(
     ("extractor", "facts", "message"),
     [
         (Logits(), AUTOENCODER, "gives latent, reconstruction; take latent or activation"),
         (Latent(), CLASSIFIER, "gives logits; take logits or activation"),
+        (Loss(what="elbo"), BackboneFacts(losses=("energy", "entropy")), "take what=entropy"),
+        (Loss(), BackboneFacts(), "take logits or activation"),
         (Latent(what="logvar"), AUTOENCODER, "not variational; take what=mean"),
         (Latent(what="sample"), AUTOENCODER, "not variational; take what=mean"),
     ],

@@ -1,4 +1,4 @@
-"""Splits by group, the rows of a split, and the stand-in for CURE-TSR."""
+"""Splits by group, and the rows of a split."""
 
 from __future__ import annotations
 
@@ -32,23 +32,3 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         dataset("part[source=photographs,split=train]").table()
     with pytest.raises(DataError, match="no row of 'parts' has split dev; it has test, train, val"):
         dataset("part[source=parts[source=photographs],split=dev]").table()
-
-
-def test_the_stand_in_shows_test_challenges_and_one_training_outlier(
-    shared_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BENCHBENCH_DATA", str(shared_data))
-    part = dataset("gtsrb-challenges")
-    table = part.table()
-    assert part.notes[0].startswith("a stand-in for CURE-TSR, not CURE-TSR")
-    learned, tested = (table[table["split"].eq("test") == flag] for flag in (False, True))
-    assert set(zip(learned["distortion"], learned["level"], strict=True)) == {
-        ("none", 0), ("imagenet-c-gaussian-blur", 1)
-    }  # fmt: skip
-    assert tested.groupby(["distortion", "level"]).size().nunique() == 1
-    assert tested["distortion"].nunique() == 8
-    assert (table["outlier"] == (table["level"] > 0)).all()
-    assert set(learned["group"]).isdisjoint(tested["group"])
-    assert (~table["outlier"]).sum() == 3440
-    blurred = part.load("100_kmh/00000_00014.png/imagenet-c-gaussian-blur/1")
-    assert blurred.shape == part.load("100_kmh/00000_00014.png").shape

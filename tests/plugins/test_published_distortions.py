@@ -12,7 +12,7 @@ from benchbench_plugins.distortions.apply import distort, generator
 from benchbench_plugins.distortions.catalogue import CATALOGUE, IMAGENET_C
 from PIL import Image
 
-from tests.oracles.imagecorruptions_values import FIXED, RANDOM, crop, grid, statistics
+from tests.oracles.imagecorruptions_values import DRAWN, FIXED, RANDOM, crop, grid, statistics
 
 VALUES: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "oracles" / "imagecorruptions.json").read_text("utf-8")
@@ -60,21 +60,31 @@ def test_kadid_10k_s_own_blur(shared_data: Path, level: int) -> None:
 
 def test_every_corruption_has_an_oracle() -> None:
     names = {each.name.removeprefix("imagenet-c-") for each in IMAGENET_C}
-    assert names == set(FIXED) | set(RANDOM) | {"jpeg"}
+    assert names == set(FIXED) | set(RANDOM)
+    assert len(names) == 19
 
 
 @pytest.mark.parametrize("level", range(1, 6))
 @pytest.mark.parametrize("name", FIXED)
 def test_fixed_corruptions_are_the_package_s(name: str, level: int) -> None:
-    ours = np.array(grid(make(crop(), f"imagenet-c-{name}", level)))
-    theirs = np.array(VALUES["fixed"][name][level - 1])
-    difference = np.abs(ours - theirs)
-    assert difference.max() <= 1
-    assert (difference > 0).mean() < 0.01
+    assert grid(make(crop(), f"imagenet-c-{name}", level)) == VALUES["fixed"][name][level - 1]
 
 
 @pytest.mark.parametrize("level", range(1, 6))
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize("name", [name for name in DRAWN if name != "frost"])
+def test_random_corruptions_are_the_package_s_where_the_same_is_drawn(
+    name: str, level: int
+) -> None:
+    rng = np.random.default_rng(level)
+    ours = np.array(grid(distort(crop(), CATALOGUE[f"imagenet-c-{name}"], level, rng)))
+    difference = np.abs(ours - VALUES["drawn"][name][level - 1])
+    # The package smears and mixes in float32, so that a value may fall on the other side of a step.
+    assert difference.max() <= 2
+    assert (difference > 0).mean() < 0.005
+
+
+@pytest.mark.parametrize("level", range(1, 6))
+@pytest.mark.parametrize("name", sorted(RANDOM.keys() - {"frost"}))
 def test_random_corruptions_have_the_package_s_statistics(name: str, level: int) -> None:
     clean = crop()
     ours = np.array(

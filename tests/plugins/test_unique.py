@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from benchbench_plugins.unique.backbone import Unique
+from benchbench_plugins.unique.filters import colours, filter_sheet
 from benchbench_plugins.unique.patches import planes, raw_patches
 from benchbench_plugins.unique.training import cost_and_gradient, draw_patches, train
 from PIL import Image
@@ -220,3 +221,39 @@ def test_the_authors_other_widths_load(shared_data: Path, units: int) -> None:
     inputs = torch.randn(5, 192, generator=torch.Generator().manual_seed(0))
     ours = model(inputs).detach().numpy()
     np.testing.assert_allclose(ours.T, port.reconstruction(theirs, inputs.numpy().T), atol=1e-4)
+
+
+def test_the_least_side_is_where_preparing_begins_to_work() -> None:
+    from benchbench_plugins.unique.multi import MsUnique
+
+    assert Unique.least_side == MsUnique.least_side
+    least, mean = Unique.least_side, torch.zeros(1)
+    fits = torch.zeros(1, 3, least, least, dtype=torch.uint8)
+    assert small().prepare(fits, mean, mean).shape == (1, 1, 192)
+    with pytest.raises(DataError, match="holds no patch"):
+        small().prepare(fits[..., 1:], mean, mean)
+
+
+def test_colours_are_the_inverse_of_the_conversion_at_zero() -> None:
+    """RGB patterns turned to (Y, G, Cr) by BT.601's matrix come back, each on its own range."""
+    rng = np.random.default_rng(0)
+    rgb = rng.normal(size=(5, 8, 8, 3))
+    luma = rgb @ np.array([65.481, 128.553, 24.966]) / 255
+    red_difference = rgb @ np.array([112.0, -93.786, -18.214]) / 255
+    planes = np.stack([luma, rgb[..., 1], red_difference], 1)
+    weight = planes.transpose(0, 1, 3, 2).reshape(5, 192)
+    expected = rgb / np.abs(rgb).max((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(colours(weight), expected, atol=2e-3)
+    assert not colours(np.zeros((1, 192))).any()
+
+
+def test_the_picture_has_a_tile_for_every_unit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.randn(units, 192, generator=generator) for units in (5, 4)]
+    picture = filter_sheet(weights)
+    assert picture.shape == (2 * 36 + 4 + 2 * 36 + 4, 3 * 36 + 4, 3)
+    tiles = [picture[4 + 36 * (i // 3) :, 4 + 36 * (i % 3) :][:32, :32] for i in range(5)]
+    small = np.rint(127.5 + 127.5 * colours(weights[0].numpy()))
+    for tile, expected in zip(tiles, small, strict=True):
+        np.testing.assert_array_equal(tile[::4, ::4], expected)
+    assert (picture[40:72, 76:108] == 255).all()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from benchbench.report import cells
+from benchbench.report.boards import boards
 from benchbench.report.published import published, published_rows
+from benchbench.report.results import of_run
+from tests.test_records import record
 
 METRICS = ("srocc", "plcc")
-HEADER = ["extractor", "backbone", "SROCC", "95 % interval", "PLCC", "ties"]
 
 
 def test_every_figure_is_in_range_and_has_a_source() -> None:
@@ -18,12 +23,27 @@ def test_every_figure_is_in_range_and_has_a_source() -> None:
 
 
 def test_rows_of_tid2013() -> None:
-    rows, sources = published_rows("iqa", "tid2013", "score", METRICS, HEADER)
-    assert ["Kwon et al. (gradients)", "published [1]", "0.865", "", "", ""] in rows
-    assert ["UNIQUE (activations)", "published [2]", "0.860", "", "0.869", ""] in rows
-    assert all(len(row) == len(HEADER) for row in rows)
-    assert sources[0].startswith("published [1]: ICIP 2019 poster")
-    assert "not checked against the paper" in sources[1]
+    rows = {row.extractor: row for row in published_rows("iqa", "tid2013", "score", METRICS)
+            if "poster" in row.source or row.extractor.startswith("UNIQUE (")}
+    kwon, unique = rows["Kwon et al. (gradients)"], rows["UNIQUE (activations)"]
+    assert {name: score.value for name, score in kwon.scores.items()} == {"srocc": 0.865}
+    assert {name: score.value for name, score in unique.scores.items()} == {
+        "srocc": 0.860, "plcc": 0.869}
+    assert kwon.source.startswith("ICIP 2019 poster")
+    assert "not checked against the paper" in unique.source
+    assert all(row.published and row.cell is None and row.rank is None for row in rows.values())
+
+
+def test_they_stand_last_on_their_board_with_their_source() -> None:
+    base = record()
+    here = base.model_copy(update={
+        "dataset": base.dataset.model_copy(update={"name": "tid2013"}),
+        "task": base.task.model_copy(update={"params": {"mode": "score"}})})
+    (board,) = boards(of_run([here], Path("out")))
+    assert [row.published for row in board.rows] == [False] + [True] * (len(board.rows) - 1)
+    found, notes = cells.rows(board)
+    assert ["Kwon et al. (gradients)", "published [1]", "0.865", ""] in found
+    assert any(note.startswith("published [1]: ICIP 2019 poster") for note in notes)
 
 
 def test_the_poster_and_the_recalled_table_agree_where_both_have_a_figure() -> None:
@@ -40,8 +60,8 @@ def test_the_poster_and_the_recalled_table_agree_where_both_have_a_figure() -> N
 def test_nothing_elsewhere() -> None:
     for task, dataset, mode in (("iqa", "live", "score"), ("iqa", "tid2013", "nr"),
                                 ("ood", "gtsrb-challenges", "outlier-exposure")):  # fmt: skip
-        assert published_rows(task, dataset, mode, METRICS, HEADER) == ([], [])
-    assert published_rows("ood", "cure-tsr", "outlier-exposure", METRICS, HEADER) == ([], [])
-    shown, _ = published_rows("ood", "cure-tsr", "outlier-exposure", ("accuracy rain",),
-                              ["extractor", "backbone", "accuracy rain"])  # fmt: skip
-    assert [row[2] for row in shown] == ["0.941", "0.926", "0.947", "0.959"]
+        assert published_rows(task, dataset, mode, METRICS) == []
+    assert published_rows("ood", "cure-tsr", "outlier-exposure", METRICS) == []
+    shown = published_rows("ood", "cure-tsr", "outlier-exposure", ("accuracy rain",))
+    values = [row.scores["accuracy rain"].value for row in shown]
+    assert values == [0.941, 0.9257, 0.9474, 0.9585]

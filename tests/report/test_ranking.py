@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from benchbench.errors import UsageError
+from benchbench.errors import DataError, UsageError
 from benchbench.records import read_records
-from benchbench.report import text
+from benchbench.report import ranking, text
+from benchbench.report.boards import boards
 from benchbench.report.changes import changes, render
 from benchbench.report.ranking import noise, rank, resampled
-from benchbench.report.rows import tables
+from benchbench.report.results import read
 from tests.toys import execute, selection
 
 MANY = "pictures[contents=24,levels=3]"
@@ -30,9 +31,9 @@ def run(toys: Path, store: Path, tmp_path: Path) -> Path:
 
 
 def test_methods_that_differ_share_no_letter_and_rank_apart(run: Path) -> None:
-    records = read_records(run)
-    found = rank(records, run / "predictions")
-    by_name = {r.extractor.name: found.get(r.cell) for r in records}
+    entries = read([run])
+    (found,) = rank([entries])
+    by_name = {e.record.extractor.name: found.by_cell.get(e.record.cell) for e in entries}
     good, control = by_name["mean"], by_name["random"]
     assert good is not None
     assert control is not None
@@ -41,15 +42,57 @@ def test_methods_that_differ_share_no_letter_and_rank_apart(run: Path) -> None:
     assert by_name["constant"] is None, "an undefined score takes no part"
 
 
+def test_ranks_are_kept_by_the_content_of_the_predictions(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rank([read([run])])
+    read_again = []
+    monkeypatch.setattr(ranking, "_read", lambda path: read_again.append(path))
+    assert rank([read([run])]) == first
+    assert read_again == []
+    path = next(iter(sorted((run / "predictions").glob("*.parquet"))))
+    table = pd.read_parquet(path)
+    table.assign(prediction=table["prediction"] * 2).to_parquet(path, index=False)
+    assert rank([read([run])]) != first
+    assert len(read_again) >= 2
+
+
+def test_predictions_without_labels_give_no_ranks_and_the_note_says_why(run: Path) -> None:
+    for path in (run / "predictions").glob("*.parquet"):
+        table = pd.read_parquet(path)
+        withheld = table.assign(digest=table["image"])[["digest", "split", "prediction"]]
+        withheld.to_parquet(path, index=False)
+    (board,) = boards(read([run]))
+    assert all(row.rank is None and row.letters == "" for row in board.rows)
+    assert any("the labels may not be passed on" in note for note in board.notes)
+
+
+def test_rows_tested_on_other_targets_are_not_ranked_with_the_rest(run: Path) -> None:
+    records = {r.extractor.name: r.cell for r in read_records(run)}
+    path = run / "predictions" / f"{records['random']}.parquet"
+    table = pd.read_parquet(path)
+    table.assign(target=table["target"] + 1).to_parquet(path, index=False)
+    (found,) = rank([read([run])])
+    assert records["random"] not in found.by_cell
+    assert any("other rows or targets" in note for note in found.notes)
+
+
+def test_damaged_predictions_are_named(run: Path) -> None:
+    path = next((run / "predictions").glob("*.parquet"))
+    path.write_bytes(b"no parquet")
+    with pytest.raises(DataError, match=path.name):
+        boards(read([run]))
+
+
 def test_the_table_shows_ties_and_ranks_only_with_many_groups(
     run: Path, toys: Path, tmp_path: Path
 ) -> None:
-    wide = text.render(read_records(run), run / "predictions")
+    wide = text.render(boards(read([run])))
     assert "ties" in wide
     assert "cannot be told apart" in wide
     few = tmp_path / "few"
     execute(few, selection("mean", dataset="pictures", task="iqa[mode=fr]"))
-    assert "ties" not in text.render(read_records(few), few / "predictions")
+    assert "ties" not in text.render(boards(read([few])))
 
 
 def test_scores_taken_from_the_predictions_are_the_records_own(run: Path) -> None:
@@ -81,7 +124,7 @@ def test_the_noise_floor_is_the_spread_over_seeds(toys: Path, store: Path, tmp_p
         "seeds); smaller differences mean nothing."
     ]
     assert noise([r for r in records if r.seed == 0]) == []
-    assert [row[2] for row in tables(records)[0].rows].count("1") == len(by_method)
+    assert [row.seed for row in boards(read([out]))[0].rows].count(1) == len(by_method)
 
 
 def test_changes_between_runs(toys: Path, store: Path, tmp_path: Path) -> None:

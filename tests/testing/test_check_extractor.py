@@ -54,7 +54,8 @@ def test_a_sound_extractor_passes_every_check() -> None:
 
 SMALL_UNIQUE = "unique[units=16,patches=300]"
 BACKBONES = {"unique": SMALL_UNIQUE, "kwon-gradient": SMALL_UNIQUE,
-             "ms-unique": "ms-unique[patches=300]"}
+             "ms-unique": "ms-unique[patches=300]",
+             "gradcon": "gradcon[source=parts[source=photographs],epochs=1]"}
 """For extractors that no toy will do for, a backbone that is fitted in a second."""
 
 

@@ -22,16 +22,20 @@ class Longest(Task):
     needs = ("score",)  # type: ignore[assignment]
     metrics = ("srocc",)
 
+    def tested(self, table: Any, seed: int) -> pd.DataFrame:
+        return pd.DataFrame({"image": table["image"], "split": 0, "group": table["group"],
+                             "target": table["score"]})
+
     def evaluate(self, features: Any, table: Any, seed: int) -> Outcome:
         rows = features.rows.reshape(len(table), -1)[:, 0]
-        ranks = pd.Series(rows).rank()
-        value = float(ranks.corr(table["score"].rank())) if ranks.nunique() > 1 else np.nan
-        predictions = pd.DataFrame({"image": table["image"], "split": 0, "group": table["group"],
-                                    "target": table["score"], "prediction": rows})
-        known = np.isfinite(value)
-        return self.cheat(features, table, Outcome(
-            {"srocc": Score(value if known else None, note=None if known else "constant")},
-            predictions))
+        predictions = self.tested(table, seed).assign(prediction=rows)
+        return self.cheat(features, table, Outcome(self.score(predictions, seed), predictions))
+
+    def score(self, predictions: Any, seed: int) -> dict[str, Score]:
+        ranks = predictions["prediction"].rank()
+        known = ranks.nunique() > 1
+        value = float(ranks.corr(predictions["target"].rank())) if known else None
+        return {"srocc": Score(value, note=None if known else "constant")}
 
     def cheat(self, features: Any, table: Any, outcome: Outcome) -> Outcome:
         return outcome
@@ -92,6 +96,18 @@ class ChangesTheTable(Longest):
         return outcome
 
 
+class ScoresByTheFeatures(Longest):
+    def cheat(self, features: Any, table: Any, outcome: Outcome) -> Outcome:
+        outcome.scores["srocc"] = Score(float(features.rows.sum()))
+        return outcome
+
+
+class OtherTargets(Longest):
+    def cheat(self, features: Any, table: Any, outcome: Outcome) -> Outcome:
+        outcome.predictions["target"] += 1  # the ranks stay
+        return outcome
+
+
 class NotPlainDetails(Longest):
     def cheat(self, features: Any, table: Any, outcome: Outcome) -> Outcome:
         outcome.details["rows"] = features.rows
@@ -115,6 +131,7 @@ class NoMetrics(Longest):
 CHEATS = {
     NaNScore: "constant", NoNote: "scores", MetricNotScored: "scores", DropsRows: "predictions",
     LacksAColumn: "predictions", RandomTask: "repeatable", DependsOnOrder: "order",
+    ScoresByTheFeatures: "rescored", OtherTargets: "rescored",
     ChangesFeatures: "inputs_kept", ChangesTheTable: "inputs_kept", NotPlainDetails: "record",
     TurnedInterval: "scores", NeedsTheUnknown: "variants", NoMetrics: "declaration",
 }

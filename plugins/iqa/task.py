@@ -1,25 +1,17 @@
-"""Task ``iqa``: how well do features tell the quality that people saw?
-
-Full-reference (``mode=fr``): the quality of an image is minus the distance between its features
-and its reference's; nothing is fitted. No-reference (``mode=nr``): a regression from features to
-scores, tested on contents that it has never seen. An extractor that gives a score is taken as it
-is (``mode=score``).
-"""
+"""The task ``iqa``: its modes, protocols and predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbench import DatasetFacts, Features, Outcome, Score, Task, UsageError, hookimpl
+from benchbench_plugins.iqa.scores import METRICS, caveats, describe_fit, directly, over_splits
+
+from benchbench import DatasetFacts, Features, Outcome, Score, Task, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-METRICS = ("srocc", "plcc", "plcc_linear", "krocc", "rmse", "rmse_linear")
-SHOWN = METRICS[:5]
-CORRELATIONS = ("srocc", "plcc", "plcc_linear", "krocc")
 
 
 class ImageQuality(Task):
@@ -37,7 +29,7 @@ class ImageQuality(Task):
     version = "1"
     summary = "image quality: SROCC, PLCC, KROCC, RMSE against subjective scores"
     takes: tuple[str, ...] = ("vector", "score")
-    metrics = SHOWN
+    metrics = METRICS[:5]
 
     def __init__(
         self, *, mode: Literal["all", "fr", "nr", "score"] = "all",
@@ -90,65 +82,45 @@ class ImageQuality(Task):
             quality = rows[:, 0] if features.higher_is_better else -rows[:, 0]
         return self._score_directly(quality, table, seed)
 
+    def tested(self, table: pd.DataFrame, seed: int) -> pd.DataFrame:
+        """With ``std`` and ``std_kind`` where the spread of the ratings is known."""
+        if self.mode != "nr":
+            kind = table.attrs["std_kind"]
+            sheet = _sheet(table, range(len(table)), 0)
+            if "score_std" not in table or kind is None:
+                return sheet
+            return sheet.assign(std=table["score_std"].to_numpy(float), std_kind=kind)
+        groups = table["group"].astype(str).to_numpy()
+        return _tested(self._labelled(table, seed), self._splits(table, groups, seed))
+
+    def score(self, predictions: pd.DataFrame, seed: int) -> dict[str, Score]:
+        """``prediction`` announces the target itself: the larger the one, the larger the other."""
+        score = over_splits if self.mode == "nr" else directly
+        return score(predictions, seed)[0]
+
     def _score_directly(self, quality: np.ndarray, table: pd.DataFrame, seed: int) -> Outcome:
         """Quality, higher better, against the scores in their own direction."""
-        from benchbench import oriented, quality_metrics, with_intervals
+        from benchbench import oriented
 
-        target = table["score"].to_numpy(float)
-        rising = bool(table.attrs["higher_is_better"])
-        std = table["score_std"].to_numpy(float) if "score_std" in table else None
-        kind = table.attrs["std_kind"]
-        found = quality_metrics(quality, target, std=std, std_kind=kind, higher_is_better=rising)
-        found = with_intervals(found, oriented(quality, rising), target,
-                               table["group"].to_numpy(), std=std, std_kind=kind, seed=seed)
-        mapping = None if found.fit is None else f"{found.fit.kind}, monotone"
-        scores = {
-            name: Score(e.value, name in CORRELATIONS, e.ci95, e.reliable, e.note,
-                        mapping if name in ("plcc", "rmse") else None)
-            for name, e in found.estimates.items()
-            if name in METRICS or (name == "outlier_ratio" and e.defined)
-        }
-        # What is kept announces the score itself, so that every figure follows from the file alone.
-        predictions = _predictions(table, range(len(table)), 0, oriented(quality, rising))
-        details = {"mapping": describe_fit(found.fit),
-                   "by": _by(oriented(quality, rising), target, table)}
-        return Outcome(scores, predictions, _caveats(scores), details)
+        announced = oriented(quality, bool(table.attrs["higher_is_better"]))
+        predictions = self.tested(table, seed).assign(prediction=announced)
+        scores, fit = directly(predictions, seed)
+        details = {"mapping": describe_fit(fit),
+                   "by": _by(announced, table["score"].to_numpy(float), table)}
+        return Outcome(scores, predictions, caveats(scores), details)
 
     def _no_reference(self, features: Features, table: pd.DataFrame, seed: int) -> Outcome:
         import numpy as np
-        import pandas as pd
-
-        from benchbench import bootstrap_median_over_splits, quality_metrics
 
         rows = np.asarray(features.rows, float).reshape(len(table), -1)
         groups = table["group"].astype(str).to_numpy()
-        target = table["score"].to_numpy(float)
         splits = self._splits(table, groups, seed)
-        if self.labels == "shuffled":
-            table = table.assign(score=np.random.default_rng(seed).permutation(target))
-            target = table["score"].to_numpy(float)
-        fitted = self._regress(rows, target, groups, splits)
-        each = [quality_metrics(p, target[s.test])
-                for p, s in zip(fitted.predictions, splits, strict=True)]
-        intervals = bootstrap_median_over_splits(fitted.predictions, splits, target, groups,
-                                                 fits=[found.fit for found in each], seed=seed)
-        scores = {}
-        for name in METRICS:
-            values = [v for found in each if (v := found.estimates[name].value) is not None]
-            note = None
-            if len(values) < len(each):
-                first = next(f.estimates[name].note for f in each
-                             if f.estimates[name].value is None)
-                note = f"{len(each) - len(values)} of {len(each)} splits {first}"
-            value = float(np.median(values)) if values else None
-            scores[name] = _score(name, value, note, intervals.get(name), "logistic, each split")
-        predictions = pd.concat(
-            [_predictions(table, s.test, k, p)
-             for k, (p, s) in enumerate(zip(fitted.predictions, splits, strict=True))],
-            ignore_index=True)
+        labelled = self._labelled(table, seed)
+        fitted = self._regress(rows, labelled["score"].to_numpy(float), groups, splits)
+        predictions = _tested(labelled, splits).assign(
+            prediction=np.concatenate(fitted.predictions))
+        scores, each = over_splits(predictions, seed)
         usable = [v for f in each if (v := f.estimates["srocc"].value) is not None]
-        scores["srocc_mean"] = Score(float(np.mean(usable)) if usable else None,
-                                     note=None if usable else scores["srocc"].note)
         details = {
             "splits": len(splits), "regressor": self.regressor,
             "srocc_sd": float(np.std(usable, ddof=1)) if len(usable) > 1 else None,
@@ -157,11 +129,20 @@ class ImageQuality(Task):
             "test_groups": [list(map(str, s.test_groups)) for s in splits],
             "mappings": [describe_fit(found.fit) for found in each],
         }
-        tested = len(np.unique(np.concatenate([s.test for s in splits])))
-        notes = [*fitted.notes, *_caveats(scores)]
+        tested = predictions["image"].nunique()
+        notes = [*fitted.notes, *caveats(scores)]
         if tested < len(table):
             notes.append(f"the splits test {tested} of {len(table)} images")
         return Outcome(scores, predictions, notes, details, n_tested=tested)
+
+    def _labelled(self, table: pd.DataFrame, seed: int) -> pd.DataFrame:
+        """The table with the scores that are learnt and tested."""
+        import numpy as np
+
+        if self.labels == "given":
+            return table
+        target = table["score"].to_numpy(float)
+        return table.assign(score=np.random.default_rng(seed).permutation(target))
 
     def _splits(self, table: pd.DataFrame, groups: np.ndarray, seed: int) -> Sequence[Any]:
         from benchbench import group_splits, leave_one_group_out, official_split
@@ -221,50 +202,17 @@ def _by(quality: np.ndarray, target: np.ndarray, table: pd.DataFrame) -> dict[st
     return found
 
 
-def describe_fit(fit: Any) -> dict[str, Any] | None:
-    """The mapping as data: enough to draw it and to judge how it was found."""
-    if fit is None:
-        return None
-    return {
-        "kind": fit.kind, "parameters": list(map(float, fit.parameters)), "start": fit.start,
-        "starts": fit.starts, "converged": fit.converged, "monotone": fit.monotone,
-        "free_plcc": fit.free.plcc if fit.free else None,
-        "free_rmse": fit.free.rmse if fit.free else None,
-        "free_monotone": fit.free.monotone if fit.free else None,
-    }
+def _tested(table: pd.DataFrame, splits: Sequence[Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([_sheet(table, s.test, k) for k, s in enumerate(splits)], ignore_index=True)
 
 
-def _score(name: str, value: float | None, note: str | None, interval: Any,
-           mapping: str | None) -> Score:
-    ci, reliable = None, True
-    if interval is not None and value is not None:
-        reliable = bool(interval.reliable)
-        if interval.low is not None:
-            ci = (float(interval.low), float(interval.high))
-    return Score(value, name in CORRELATIONS, ci, reliable, note,
-                 mapping if name in ("plcc", "rmse") else None)
-
-
-def _caveats(scores: Mapping[str, Score]) -> list[str]:
-    primary = scores["srocc"]
-    if primary.value is None:
-        return [f"srocc {primary.note}"]
-    if primary.reliable:
-        return []
-    return ["fewer than 20 groups: the intervals are unreliable" if primary.ci95
-            else "fewer than 6 groups: no intervals, and no ranking can be claimed"]
-
-
-def _predictions(table: pd.DataFrame, rows: Any, split: int, values: np.ndarray) -> pd.DataFrame:
+def _sheet(table: pd.DataFrame, rows: Any, split: int) -> pd.DataFrame:
     import pandas as pd
 
     some = table.iloc[list(rows)]
     return pd.DataFrame({
         "image": some["image"].to_numpy(), "split": split, "group": some["group"].to_numpy(),
-        "target": some["score"].to_numpy(float), "prediction": values,
+        "target": some["score"].to_numpy(float),
     })
-
-
-@hookimpl
-def benchbench_tasks() -> list[type[Task]]:
-    return [ImageQuality]
