@@ -71,7 +71,8 @@ def submit(runs: Sequence[Path], to: Path, cell: str = "") -> Submitted:
 
 
 def _lay_out(record: Record, file: Path, predictions: Path, target: Path, data: Data) -> bool:
-    """Write one record and its predictions; False where they are there already."""
+    """Write one record and its predictions; False where the same scores and predictions are there
+    already, from this run or another."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / file.name
         beside = made.with_suffix(".parquet")
@@ -86,7 +87,9 @@ def _lay_out(record: Record, file: Path, predictions: Path, target: Path, data: 
                 record = record.model_copy(update={"predictions": seal(beside)})
         made.write_text(record.dumps(), encoding="utf-8")
         there = target.with_suffix(".parquet")
-        if seal(target) == seal(made) and seal(there) == seal(beside):
+        if target.exists() and seal(there) == seal(beside) and _told(read_record(target)) == _told(
+            record
+        ):
             return False
         if target.exists() and not repaired(target, made):
             raise DataError(f"{target}: accepted already with other content; an accepted record "
@@ -97,6 +100,11 @@ def _lay_out(record: Record, file: Path, predictions: Path, target: Path, data: 
                 temporary.write_bytes(beside.read_bytes())
         write_text(target, record.dumps())
     return True
+
+
+def _told(record: Record) -> tuple[Any, ...]:
+    """What a record says of its cell; another run of it differs in cost, times and machine."""
+    return record.status, record.reason, record.notes, record.identity, record.scores
 
 
 def _withheld(record: Record, predictions: Path, data: Data) -> pd.DataFrame:

@@ -73,6 +73,15 @@ def test_the_second_time_nothing_is_new_and_nothing_is_overwritten(
     assert path.read_bytes() == kept
 
 
+def test_the_same_cell_of_another_run_is_there_already(tmp_path: Path, toys: Path) -> None:
+    for run in ("one", "other"):
+        execute(tmp_path / run, selection("mean"))
+    other = next((tmp_path / "other" / "cells").glob("*.json"))
+    tamper(other, lambda record: record["cost"].update(evaluate_s=123.0))
+    done = submit([tmp_path / "one", tmp_path / "other"], tmp_path / "results")
+    assert (len(done.new), len(done.same), done.refused) == (1, 1, [])
+
+
 def test_failed_cells_are_laid_out_and_skipped_ones_are_not(tmp_path: Path, toys: Path) -> None:
     execute(tmp_path / "runs", selection("error", task="sum[fault=raises],sum",
                                          dataset="pictures,pictures[labels=bare]"))
