@@ -41,10 +41,12 @@ def impossible(cell: Cell, task: Task, selection: Selection) -> str | None:
         return f"task {task.name} takes {' or '.join(task.takes)}, not a {cell.gives}"
     missing = [column for column in task.needs if column not in facts.columns]
     if missing:
-        return f"dataset {name} has no column {missing[0]!r}, which task {task.name} needs"
+        return (f"dataset {name} has no column {missing[0]!r}, which task {task.name} needs; "
+                "choose a dataset that has it, or another task")
     asks_reference = any(isinstance(probe, OfReference) for probe in cell.feature.probes)
     if asks_reference and "reference" not in facts.columns:
-        return f"dataset {name} has no references, which a full-reference extractor needs"
+        return (f"dataset {name} has no references, which a full-reference extractor needs; choose "
+                "a dataset with references, or an extractor that needs none, such as activation")
     if facts.unequal is not None and _compares_places(cell):
         return (f"dataset {name}: {facts.unequal}; an extractor that compares place by place needs "
                 "one size for both; resize or crop them alike")

@@ -18,6 +18,7 @@ from benchbench.errors import DataError
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 60
+_PAST_THE_END = http.client.REQUESTED_RANGE_NOT_SATISFIABLE
 _FAILURES = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 
@@ -31,12 +32,16 @@ def fetch(url: str, target: Path, checksum: str) -> None:
     """
     by_hand = f"fetch it by hand and put it at {target}"
     if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             _receive(url, part)
         except urllib.error.HTTPError as error:
             error.close()
+            if error.code == _PAST_THE_END and part.is_file():  # all of it, or more: begin anew
+                part.unlink()
+                fetch(url, target, checksum)
+                return
             raise DataError(f"{url}: the server says {error.code} {error.reason}; "
                             f"{by_hand}") from error
         except _FAILURES as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path, PurePosixPath
 
 from benchbench.cards import CardDataset
@@ -103,7 +104,7 @@ def _by_hand(dataset: CardDataset, state: State) -> str:
         lines.append(f"  licence: {card.licence}")
     lines += [f"  expected: {root / name}" for name in card.table.file]
     lines += [f"  expected: {root}/ files named {pattern}" for pattern in image_patterns(card)]
-    near = [*root.glob("*"), *root.parent.glob(f"{card.folder}*")]
+    near = [*root.glob("*"), *root.parent.glob(f"{escape(root.name)}*")]
     lines += [f"  {_by_hand_into(file, root)}" for file in sorted(near)
               if file.name.lower().endswith(BY_HAND)]
     return "\n".join(lines)

@@ -157,6 +157,8 @@ def _facts(made: Made, table: pd.DataFrame, found: dict[str, ImageFacts]) -> Dat
 def _conditions(table: pd.DataFrame) -> tuple[str, ...]:
     if "distortion" not in table or "level" not in table:
         return ()
+    if "outlier" in table:  # clean rows are of no type
+        table = table[table["outlier"].astype(str).str.lower().isin(["true", "1", "1.0"])]
     pairs = table[["distortion", "level"]].drop_duplicates()
     return tuple(sorted(f"{kind}/{level}" for kind, level in pairs.itertuples(index=False)))
 

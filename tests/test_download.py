@@ -45,8 +45,8 @@ def server() -> Iterator[Server]:
             fresh = given["If-Range"] in (None, state.etag)
             if given["Range"] and state.ranges and fresh:
                 start = int(given["Range"].removeprefix("bytes=").rstrip("-"))
-            if state.status != 200:
-                self.send_error(state.status)
+            if state.status != 200 or start >= len(state.data):
+                self.send_error(416 if state.status == 200 else state.status)
                 return
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(state.data) - start))
@@ -100,6 +100,26 @@ def test_an_interrupted_download_goes_on(tmp_path: Path, store: Path, server: Se
     fetch(server.url, target, sha(DATA))
     assert server.asked[1] == {"Range": f"bytes={there}-", "If-Range": '"one"'}
     assert target.read_bytes() == DATA
+
+
+def test_a_download_stopped_after_its_last_byte_is_fetched_anew(
+    tmp_path: Path, store: Path, server: Server
+) -> None:
+    (tmp_path / "set.zip.part").write_bytes(DATA)
+    (tmp_path / "set.zip.part.tag").write_text('"one"')
+    fetch(server.url, tmp_path / "set.zip", sha(DATA))
+    assert server.asked[0]["Range"] == f"bytes={len(DATA)}-"
+    assert (tmp_path / "set.zip").read_bytes() == DATA
+    assert [p.name for p in tmp_path.iterdir()] == ["set.zip"]
+
+
+def test_a_place_that_cannot_be_written_is_said(
+    tmp_path: Path, store: Path, server: Server
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"cannot be fetched .*Not a directory.*by hand"):
+        fetch(server.url, tmp_path / "file/data/set.zip", "unknown")
+    assert not server.asked
 
 
 @pytest.mark.parametrize("change", ["other file", "no ranges", "no tag"])

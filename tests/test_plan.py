@@ -105,10 +105,12 @@ def test_what_cannot_be_is_there_with_its_reason(toys: Path) -> None:
                c.reason for c in plan.cells}
     bare = "pictures[labels=bare]"
     assert reasons["mean", "iqa[mode=fr]", bare] == (
-        "dataset pictures has no column 'reference', which task iqa needs")
+        "dataset pictures has no column 'reference', which task iqa needs; choose a dataset that "
+        "has it, or another task")
     assert reasons["mean", "iqa[mode=nr]", bare] is None
     assert reasons["behind", "sum", bare] == (
-        "dataset pictures has no references, which a full-reference extractor needs")
+        "dataset pictures has no references, which a full-reference extractor needs; choose a "
+        "dataset with references, or an extractor that needs none, such as activation")
     assert reasons["behind", "sum", "pictures"] is None
     assert plan.runnable == [c for c in plan.cells if c.reason is None]
 

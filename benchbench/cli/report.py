@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -45,12 +46,13 @@ def command(
 
     found = boards(read(paths or ("runs",)), out, PROCESSES)
     if out is None:
-        printers = {"md": markdown.render, "html": html.render, "csv": csv.render,
-                    "text": text.render}
+        printers: dict[str, Callable[..., str]] = {
+            "md": markdown.render, "html": html.render, "csv": csv.render,
+            "text": text.render}
         for name in wanted:
             click.echo(printers[name](found).rstrip("\n"))
         return
-    made = files.files(found, wanted)
+    made = files.files(found, wanted, PROCESSES)
     if not check:
         files.write(made, out)
         for name in made:

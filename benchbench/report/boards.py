@@ -26,6 +26,8 @@ from benchbench.report.results import Entry
 
 FEWEST_GROUPS = 6
 """Under this many groups the statistics give no interval."""
+LONGEST_SLUG = 60
+"""Characters of a table's anchor, before its digest."""
 VERSIONS = ("engine", "version", "code", "weights")
 """Parts of an identity that change while a method stays the same."""
 
@@ -139,9 +141,10 @@ def _board(
     records = [entry.record for entry in entries]
     first = records[0].dataset
     metrics = next((r.task.metrics for r in records if r.task.metrics), [])
+    anchor = slug(f"{task} {dataset} {mode}")[:LONGEST_SLUG].rstrip("-")
     return Board(
-        f"{slug(f'{task} {dataset} {mode}')}-{digest(list(map(str, key)))[:6]}", task, dataset,
-        mode, version, first.score_kind, tuple(metrics), _about(records), _notes(records, ranks),
+        f"{anchor}-{digest(list(map(str, key)))[:6]}", task, dataset, mode, version,
+        first.score_kind, tuple(metrics), _about(records), _notes(records, ranks),
         [_row(entry, ranks, out) for entry in entries],
         page=_page(records[0].task.name), command=_command(records), n=first.n,
         n_official=first.n_official, groups=first.groups)

@@ -82,9 +82,9 @@ def _paired(a: Record, b: Record, metric: str, run_a: Path, run_b: Path) -> dict
     paths = predictions_path(run_a, a.cell), predictions_path(run_b, b.cell)
     if metric not in METRICS or not all(path.is_file() for path in paths):
         return {"note": "no predictions to pair"}
-    one, other = (resampled(path, metric) for path in paths)
+    one, other = (resampled(path, metric, a.seed) for path in paths)
     if one is None or other is None:
-        return {"note": "labels withheld: not paired"}
+        return {"note": "labels or test sets withheld: not paired"}
     if one.n_groups != other.n_groups:
         return {"note": "other test groups: not paired"}
     point = float(np.nanmedian(other.scores[metric]) - np.nanmedian(one.scores[metric]))

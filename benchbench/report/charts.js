@@ -140,7 +140,7 @@ const nothing = text => h("p", {class: "empty"}, text);
 // (a) predicted against subjective score
 
 function scatter(board, row, width) {
-  const found = row.scatter, title = `Predicted and subjective score: ${row.extractor} · ${row.backbone}`;
+  const found = row.scatter, title = `Predicted and subjective score: ${name(row)}`;
   if (!found || found.why) return figure(title, nothing(found ? found.why : `${row.status}: no scatter`));
   const {images, targets, sets} = board.points;
   const all = board.targets ||= unpack(targets);
@@ -189,7 +189,7 @@ function costs(board, rows, axis, width) {
   const marks = known.map((r, i) => {
     const [x, y] = [ax(r[axis]), ay(r.value)];
     const mark = s("circle", {cx: x.toFixed(1), cy: y.toFixed(1), r: 5, class: r.control ? "dot hollow" : "dot full"});
-    mark.says = [`${r.extractor} · ${r.backbone}`, `${board.metrics[0]} ${fixed(r.value)}, ${COSTS[axis]} ${short(r[axis])}`];
+    mark.says = [name(r), `${board.metrics[0]} ${fixed(r.value)}, ${COSTS[axis]} ${short(r[axis])}`];
     const long = r.extractor.length * 6.6;
     for (const side of i < 80 ? [1, -1] : []) {  // a label only where it hides nothing
       const [l, t] = [side > 0 ? x + 8 : x - 8 - long, y - 8], place = [l, t, l + long, t + 15];
@@ -209,13 +209,14 @@ function costs(board, rows, axis, width) {
 // (d) intervals, letters and ranks
 
 const FOREST = 40;
+const cut = (text, most) => text.length > most ? text.slice(0, Math.floor(most / 3)) + "…" + text.slice(1 - Math.ceil(most * 2 / 3)) : text;  // names differ at the end
 
 function forest(board, rows, width) {
   const known = rows.filter(r => r.value !== null).slice(0, FOREST);
   if (!known.length) return nothing("No row has a score: nothing to draw.");
   const lettered = known.some(r => r.letters), ranked = known.some(r => r.rank);
   const narrow = width < 480;  // the name stands above its interval
-  const step = narrow ? 38 : 22, left = narrow ? 4 : Math.min(width * 0.45, 270), right = width - (lettered ? 78 : 14);
+  const step = narrow ? 38 : 22, left = narrow ? 4 : Math.min(width * 0.5, 300), right = width - (lettered ? 78 : 14);
   const box = {left, right, top: 26, bottom: 32 + step * known.length};
   const ends = known.flatMap(r => [r.value, r.low, r.high]).filter(v => v !== null);
   const ax = scale(ends, box.left + 4, box.right - 4, {about: Math.max(2, (right - left) / 55)});
@@ -225,16 +226,16 @@ function forest(board, rows, width) {
   svg.append(frame(box, ax, null, board.metrics[0], ""));
   if (lettered) svg.append(s("text", {x: right + 8, y: 16, class: "name"}, ranked ? "ties, rank" : "ties"));
   const marks = known.map((r, i) => {
-    const y = box.top + step * (i + 0.75), name = `${r.extractor} · ${r.backbone}`;
-    const tail = ` · ${r.backbone.slice(0, 16)}`, fits = Math.floor(((narrow ? right : left) - 12) / 6.7) - tail.length;
+    const y = box.top + step * (i + 0.75);
+    const tail = ` · ${cut(r.label.replace(/^.*\//, ""), 24)}`, fits = Math.floor(((narrow ? right : left) - 12) / 6.4) - tail.length;
     svg.append(s("text", {x: narrow ? 4 : left - 10, y: narrow ? y - 9 : y + 4, "text-anchor": narrow ? "start" : "end", class: r.control ? "row quiet" : "row"},
-      (r.extractor.length > fits ? r.extractor.slice(0, fits - 1) + "…" : r.extractor) + tail));
+      cut(r.extractor, fits) + tail));
     if (r.low !== null && r.high !== null) {
       svg.append(s("line", {x1: ax(r.low), x2: ax(r.high), y1: y, y2: y, class: r.reliable ? "interval" : "interval unsure"}));
     }
     if (lettered) svg.append(s("text", {x: right + 8, y: y + 4, class: "letters"}, [r.letters, r.rank ? r.rank.join("–") : ""].join("  ").trim()));
     const mark = s("circle", {cx: ax(r.value), cy: y, r: 4.5, class: r.control ? "dot hollow" : "dot full"});
-    mark.says = [name, `${board.metrics[0]} ${fixed(r.value)}${r.low === null ? ", no interval" : ` (${fixed(r.low)} … ${fixed(r.high)})`}`];
+    mark.says = [name(r), `${board.metrics[0]} ${fixed(r.value)}${r.low === null ? ", no interval" : ` (${fixed(r.low)} … ${fixed(r.high)})`}`];
     return mark;
   });
   svg.append(s("g", {}, ...marks));

@@ -11,24 +11,26 @@ from benchbench.report.overview import MARK, pages
 from benchbench.store import write_text
 
 
-def _page(boards: Sequence[Board]) -> dict[str, str]:
+def _page(boards: Sequence[Board], processes: int) -> dict[str, str]:
     from benchbench.report import html
 
-    return {"index.html": html.render(boards)}
+    return {"index.html": html.render(boards, processes)}
 
 
-FORMATS: dict[str, Callable[[Sequence[Board]], dict[str, str]]] = {
-    "md": pages,
+FORMATS: dict[str, Callable[[Sequence[Board], int], dict[str, str]]] = {
+    "md": lambda boards, _: pages(boards),
     "html": _page,
-    "csv": lambda boards: {"leaderboard.csv": csv.render(boards)},
-    "text": lambda boards: {"leaderboard.txt": text.render(boards) + "\n"},
+    "csv": lambda boards, _: {"leaderboard.csv": csv.render(boards)},
+    "text": lambda boards, _: {"leaderboard.txt": text.render(boards) + "\n"},
 }
 """The files that each format stands for."""
 
 
-def files(boards: Sequence[Board], formats: Sequence[str]) -> dict[str, str]:
-    """The text of every file by its name, in the order of the formats."""
-    return {name: text for form in formats for name, text in FORMATS[form](boards).items()}
+def files(boards: Sequence[Board], formats: Sequence[str], processes: int = 1) -> dict[str, str]:
+    """The text of every file by its name, in the order of the formats. ``processes`` may share
+    the work of a page."""
+    return {name: text for form in formats
+            for name, text in FORMATS[form](boards, processes).items()}
 
 
 def write(made: dict[str, str], out: Path) -> None:

@@ -27,24 +27,26 @@ const HEAT = 40;  // methods of a heat map
 function heat() {
   const groups = new Map();
   for (const board of BOARDS) {
-    if (board.archived || !board.metrics.length || !board.shown.some(ok)) continue;
+    if (board.archived || !board.metrics.length || !board.shown.some(r => ok(r) && r.value !== null)) continue;
     const key = [board.task, board.mode, board.metrics[0]].filter(Boolean).join(" · ");
     groups.set(key, [...(groups.get(key) || []), board]);
   }
-  byId("heat-maps").replaceChildren(...[...groups].map(([key, boards]) => {
+  const across = [...groups].filter(([, boards]) => new Set(boards.map(b => b.dataset)).size > 1);
+  byId("heat-maps").replaceChildren(...across.map(([key, boards]) => {
     const methods = new Map();
     boards.forEach((board, i) => board.shown.filter(r => ok(r) || r.status !== "ok").forEach(r => {
       const found = methods.get(name(r)) || methods.set(name(r), {row: r, cells: []}).get(name(r));
       if (!found.cells[i] || r.seed < found.cells[i].seed) found.cells[i] = r;
     }));
-    const list = [...methods.values()].sort((a, b) => a.row.control - b.row.control || (a.row.extractor < b.row.extractor ? -1 : a.row.extractor > b.row.extractor ? 1 : a.row.backbone < b.row.backbone ? -1 : 1));
+    const count = m => m.cells.reduce(n => n + 1, 0);  // those of most datasets first
+    const list = [...methods.values()].sort((a, b) => a.row.control - b.row.control || count(b) - count(a) || (a.row.extractor < b.row.extractor ? -1 : a.row.extractor > b.row.extractor ? 1 : a.row.backbone < b.row.backbone ? -1 : 1));
     const values = list.flatMap(m => m.cells).map(r => r.value).filter(v => v !== null);
     const unit = values.every(v => v >= -1 && v <= 1), low = unit ? 0 : Math.min(...values), high = unit ? 1 : Math.max(...values);
     const cell = row => {
       if (!row) return h("td", {class: "none"}, "—");
       if (row.value === null) return h("td", {class: "none"}, row.status === "ok" ? "undefined" : row.status);
       const part = Math.min(1, Math.max(0, (row.value - low) / (high - low || 1)));
-      const el = h("td", {class: part > 0.6 ? "strong" : "", title: name(row)}, h("a", {href: `#cell=${encodeURIComponent(row.cell)}`}, fixed(row.value, 2)));
+      const el = h("td", {class: part > 0.6 ? "strong" : "", title: `${row.extractor} · ${row.backbone}`}, h("a", {href: `#cell=${encodeURIComponent(row.cell)}`}, fixed(row.value, 2)));
       el.style.setProperty("--part", `${(part * 100).toFixed(1)}%`);
       return el;
     };
@@ -55,15 +57,15 @@ function heat() {
         h("thead", {}, h("tr", {}, h("th", {scope: "col"}, "Extractor · backbone"), ...boards.map(b => h("th", {scope: "col"},
           h("a", {href: `#board-${encodeURIComponent(b.slug)}`}, repeated ? `${b.dataset} (${(b.rows.find(ok) || b.rows[0]).n})` : b.dataset))))),
         h("tbody", {}, ...list.slice(0, HEAT).map(m => h("tr", {class: m.row.control ? "control" : null},
-          h("th", {scope: "row"}, m.row.extractor, h("span", {class: "quiet"}, ` · ${m.row.backbone}`)), ...boards.map((_, i) => cell(m.cells[i]))))))));
+          h("th", {scope: "row"}, m.row.extractor, h("span", {class: "quiet", title: m.row.backbone}, ` · ${m.row.label}`)), ...boards.map((_, i) => cell(m.cells[i]))))))));
   }));
-  byId("heat").hidden = !groups.size;
+  byId("heat").hidden = !across.length && !DATA.means.length;
 }
 
 function means() {
   for (const found of DATA.means) {
     const rows = found.methods.slice(0, HEAT).map(([extractor, backbone, control, mean, low, high]) => h("tr", {class: control ? "control" : null},
-      h("th", {scope: "row"}, ...breakable(extractor), control ? h("span", {class: "tag"}, "control") : ""), h("td", {}, backbone),
+      h("th", {scope: "row"}, ...breakable(extractor), control ? h("span", {class: "tag"}, "control") : ""), h("td", {}, DATA.labels[backbone] || backbone),
       h("td", {class: "num primary"}, fixed(mean, 2)), h("td", {class: "num"}, `${fixed(low, 2)} … ${fixed(high, 2)}`)));
     const heads = ["Extractor", "Backbone", "Mean rank", "95\u00a0% interval"].map((t, i) => h("th", {scope: "col", class: i > 1 ? "num" : ""}, t));
     const cut = rows.length < found.methods.length ? ` The first ${HEAT} are shown.` : "";
@@ -97,7 +99,12 @@ function filter() {
     count += board.shown.length;
     board.stale = true;
     board.section.hidden = !board.shown.length;
-    if (!board.near) board.section.style.minHeight = `${260 + 33 * Math.min(board.shown.length, board.limit)}px`;
+    if (board.near) continue;
+    clearTimeout(board.later);  // out of sight nothing is left to lay out
+    board.head = null;
+    board.box.replaceChildren();
+    board.figures.replaceChildren();
+    board.section.style.minHeight = `${260 + 33 * Math.min(board.shown.length, board.limit)}px`;
   }
   byId("archive").hidden = !BOARDS.some(b => b.archived && b.shown.length);
   byId("count").value = `${count.toLocaleString("en")} of ${TOTAL.toLocaleString("en")} rows`;

@@ -15,8 +15,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from benchbench.report.mean_rank import mean_ranks
-from benchbench.report.names import heading
-from benchbench.report.scatter import POINTS, Points
+from benchbench.report.names import backbone_labels, heading
+from benchbench.report.scatter import POINTS, Drawing, draw
 
 if TYPE_CHECKING:
     from benchbench.report.board import Board, Estimate, Row
@@ -29,8 +29,9 @@ PLAIN = ("cell", "extractor", "backbone", "seed", "control", "status", "reason",
          "record", "published", "source")
 
 
-def render(boards: Sequence[Board]) -> str:
-    """The page. Reads the predictions that the rows name; raises nothing for unreadable ones."""
+def render(boards: Sequence[Board], processes: int = 1) -> str:
+    """The page. Reads the predictions that the rows name; raises nothing for unreadable ones.
+    ``processes`` may share the fitting of many curves."""
     from jinja2 import Environment
     from markupsafe import Markup
 
@@ -41,37 +42,42 @@ def render(boards: Sequence[Board]) -> str:
     shell = Environment(autoescape=True, keep_trailing_newline=True).from_string(
         _part("page.html.j2"))
     return shell.render(policy=policy, css=Markup(css), script=Markup(script),
-                        data=Markup(_json(_data(boards))))
+                        data=Markup(_json(_data(boards, processes))))
 
 
-def _data(boards: Sequence[Board]) -> dict[str, Any]:
+def _data(boards: Sequence[Board], processes: int) -> dict[str, Any]:
     commands: dict[str, int] = {}
     depth = _depth(boards)
+    found = draw([Drawing(board.score_kind, tuple(
+        row.predictions for row in filter(_scored, board.rows))[:depth]) for board in boards],
+        processes)
+    labels, _ = backbone_labels(row.backbone for board in boards for row in board.rows)
     return {"fields": [*PLAIN, "scores", "command", "scatter"], "points": POINTS,
-            "boards": [_board(board, depth, commands) for board in boards],
+            "boards": [_board(*each, depth, commands)
+                       for each in zip(boards, found, strict=True)],
+            "labels": {name: label for name, label in labels.items() if name != label},
             "commands": list(commands), "means": _means(boards)}
 
 
-def _board(board: Board, depth: int, commands: dict[str, int]) -> dict[str, Any]:
-    points = Points(board)
-    left = depth
-    rows = []
-    for row in board.rows:
-        scatter: dict[str, Any] | None = None
-        if row.status == "ok" and not row.published:
-            left -= 1
-            scatter = points.of(row) if left >= 0 else {
-                "why": f"the page holds the points of a board's first {depth} rows: no scatter"}
-        rows.append([*(_small(getattr(row, name)) for name in PLAIN), _scores(board, row),
-                     commands.setdefault(row.command, len(commands)), scatter])
+def _board(
+    board: Board, drawn: dict[str, Any], depth: int, commands: dict[str, int]
+) -> dict[str, Any]:
+    scatters = iter(drawn["scatters"])
+    beyond = {"why": f"the page holds the points of a board's first {depth} rows: no scatter"}
+    rows = [[*(_small(getattr(row, name)) for name in PLAIN), _scores(board, row),
+             commands.setdefault(row.command, len(commands)),
+             next(scatters, beyond) if _scored(row) else None] for row in board.rows]
+    reasons = {f"{row.extractor} · {row.backbone}: {row.status}: {row.reason}"
+               for row in board.rows}  # on the page they stand in the rows
     return {"slug": board.slug, "task": board.task, "dataset": board.dataset, "mode": board.mode,
             "version": board.version, "groups": board.groups, "kind": board.score_kind,
             "metrics": [heading(metric) for metric in board.metrics],
             "lower": [int(any(not row.scores[metric].higher_is_better for row in board.rows
                               if metric in row.scores)) for metric in board.metrics],
-            "command": board.command, "about": list(board.about), "notes": list(board.notes),
+            "command": board.command, "about": list(board.about),
+            "notes": [note for note in board.notes if note not in reasons],
             "archived": board.archived,
-            "points": points.data(), "rows": rows}
+            "points": drawn["points"], "rows": rows}
 
 
 def _means(boards: Sequence[Board]) -> list[dict[str, Any]]:
@@ -84,12 +90,15 @@ def _means(boards: Sequence[Board]) -> list[dict[str, Any]]:
 
 def _depth(boards: Sequence[Board]) -> int:
     """The greatest depth at which no more than ``SCATTERS`` rows carry points."""
-    sizes = [sum(row.status == "ok" and not row.published for row in board.rows)
-             for board in boards]
+    sizes = [sum(map(_scored, board.rows)) for board in boards]
     depth = max(sizes, default=0)
     while sum(min(depth, size) for size in sizes) > SCATTERS:
         depth -= 1
     return depth
+
+
+def _scored(row: Row) -> bool:
+    return row.status == "ok" and not row.published
 
 
 def _scores(board: Board, row: Row) -> list[list[Any] | None]:

@@ -20,10 +20,10 @@ def render(boards: Iterable[Board]) -> str:
 def _board(board: Board) -> str:
     header = [*cells.header(board), *_FACTS]
     found, notes = cells.rows(board)
-    rows = [[*map(escape, row), *_facts(of)]
+    rows = [[*map(breakable, row), *_facts(of)]
             for row, of in zip(found, board.rows, strict=True)]
     lines = [f'## {escape(board.title)} <a id="{board.slug}"></a>', "",
-             *map(escape, board.about), "", table(header, rows)]
+             *(f"- {escape(line)}" for line in board.about), "", table(header, rows)]
     if notes:
         lines += ["", *(f"- {escape(note)}" for note in notes)]
     if board.command:
@@ -44,6 +44,11 @@ def escape(text: str) -> str:
     text = " ".join(text.split()).translate(_MARKUP)
     # GitHub makes links of bare addresses.
     return text.replace("://", "\\://").replace("www.", "www\\.")
+
+
+def breakable(text: str) -> str:
+    """The text, escaped, with places where a narrow column may break its parameters."""
+    return re.sub(r"([,+])(?=\S)", r"\1<wbr>", escape(text))
 
 
 def code(text: str) -> str:

@@ -57,7 +57,7 @@ def backbone_labels(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
             label = bare + (f" ({number})" if len(variants) > 1 else "") + mark
             labels[name] = label
             if name.rstrip("*") != bare:
-                legend.append(f"{label}: {name.rstrip('*').removeprefix(bare).strip('[]')}")
+                legend.append(f"{label}: {name.rstrip('*').removeprefix(bare)[1:-1]}")
     return labels, legend
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from benchbench.report.board import Board, Row
 from benchbench.report.cells import interval, number
-from benchbench.report.markdown import code, escape, render, table
+from benchbench.report.markdown import breakable, code, escape, render, table
 from benchbench.report.mean_rank import MeanRanks, mean_ranks
 from benchbench.report.names import heading
 
@@ -17,7 +17,8 @@ NAMED = 3
 """So many rows that cannot be told apart from the first are named."""
 INTRODUCTION = """\
 The first row of each table, controls apart. No mean is taken over datasets. Every row of the task
-pages links to its record, which holds the command that repeats it."""
+pages links to its record, which holds the command that repeats it. Commands name files of weights
+without their folders."""
 PAST = """\
 Older versions of tasks, and rows of whose method there is a later record. They are never ranked
 with rows of the other pages."""
@@ -39,7 +40,7 @@ def pages(boards: Sequence[Board]) -> dict[str, str]:
 def overview(boards: Sequence[Board], archive: bool = False) -> str:
     """What stands first in each table, and how each is made."""
     rows = [_line(board) for board in boards]
-    header = ["task", "dataset", "first row", "", "95 % interval", "cannot be told apart from",
+    header = ["task", "dataset", "first row", "score", "95 % interval", "cannot be told apart from",
               "rows", "newest"]
     parts = ["# Leaderboard", INTRODUCTION, table(header, rows, 3) if rows else "No records yet."]
     parts += [part for found in mean_ranks(boards) for part in _mean(found)]
@@ -55,16 +56,16 @@ def overview(boards: Sequence[Board], archive: bool = False) -> str:
 
 def _line(board: Board) -> list[str]:
     own = [row for row in board.rows if not row.published]
-    link = f"[{escape(_protocol(board))}]({board.page}#{board.slug})"
+    link = f"[{breakable(_protocol(board))}]({board.page}#{board.slug})"
     newest = escape(max((row.date for row in own), default=""))
     best = first(board)
     if best is None:
-        return [link, escape(board.dataset), "none scored", "", "", "", str(len(own)), newest]
+        return [link, breakable(board.dataset), "none scored", "", "", "", str(len(own)), newest]
     metric = board.metrics[0]
     score = best.scores[metric]
-    return [link, escape(board.dataset), escape(_method(best)),
+    return [link, breakable(board.dataset), breakable(_method(best)),
             escape(f"{heading(metric)} {number(score)}"), escape(interval(score)),
-            escape(_apart(board, best)), str(len(own)), newest]
+            breakable(_apart(board, best)), str(len(own)), newest]
 
 
 def first(board: Board) -> Row | None:
@@ -124,5 +125,5 @@ def _mean(found: MeanRanks) -> Iterable[str]:
         f"each of {', '.join(found.datasets)}. The interval is over resampled tables: {n} tables "
         "are few.")
     yield table(["extractor", "backbone", "mean rank", "95 % interval"], [
-        [escape(m.extractor + (" (control)" if m.control else "")), escape(m.backbone),
+        [breakable(m.extractor + (" (control)" if m.control else "")), breakable(m.backbone),
          f"{m.mean:.2f}", f"{m.low:.2f} … {m.high:.2f}"] for m in found.methods])

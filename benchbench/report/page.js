@@ -10,6 +10,7 @@ const BOARDS = DATA.boards.map(board => {
     const row = Object.fromEntries(DATA.fields.map((name, i) => [name, values[i]]));
     row.command = DATA.commands[row.command];
     row.place = place;
+    row.label = DATA.labels[row.backbone] || row.backbone;
     row.family = row.extractor.split(/[[, ]/)[0];
     [row.value, row.low, row.high, row.reliable] = row.status === "ok" && row.scores[0] || [null, null, null, 1];
     row.kind = row.published ? "published" : row.trust;
@@ -20,7 +21,7 @@ const BOARDS = DATA.boards.map(board => {
   return Object.assign(board, {seeds: new Set(board.rows.filter(r => !r.published).map(r => r.seed)).size > 1,
     shown: board.rows, limit: FIRST, sort: null, open: new Set(), axis: null, chosen: null, near: false, stale: true});
 });
-const name = row => `${row.extractor} · ${row.backbone}`;
+const name = row => `${row.extractor} · ${row.label}`;  // the parameters stand in the board's legend
 const named = row => name(row) + (row.control ? " (control)" : "");
 const letters = row => row.letters.match(/[A-Za-z][0-9]*/g) || [];  // a letter may carry a number: "ab1" is a and b1
 const ok = row => row.status === "ok" && !row.published;
@@ -36,7 +37,7 @@ function columns(board) {
     show: r => r.scores[i] ? fixed(r.scores[i][0]) || "undefined" : "", score: true});
   return [
     {head: "Extractor", key: r => r.extractor, show: opener(board), first: true},
-    text("Backbone", "backbone"),
+    {...text("Backbone", "label"), show: r => r.label === r.backbone ? r.label : h("span", {title: r.backbone}, r.label)},
     board.seeds ? number("Seed", "seed") : null,
     board.metrics.length ? {...metric(0), primary: true, show: r => r.status === "ok" || r.published ? metric(0).show(r) : failed(r)} : {head: "Status", key: r => r.status, show: r => r.status === "ok" ? "ok" : failed(r)},
     board.metrics.length ? {head: "95 % interval", score: true, num: true, key: r => r.low, show: r => interval(r.low, r.high, r.reliable)} : null,
@@ -149,7 +150,7 @@ function detail(board, row, span) {
     row.scores[i][1] === null ? "" : ` (${interval(...row.scores[i].slice(1, 4))})`, notes.size > 1 && row.scores[i][4] ? ` ${row.scores[i][4]}` : "") : []);
   const facts = h("dl", {}, ...item("status", row.status === "ok" ? "" : `${row.status}: ${row.reason || "no reason given"}`), ...scores,
     ...item("note", notes.size === 1 ? [...notes][0] || "" : ""), ...item("ties, rank", [row.letters, row.rank ? row.rank.join("–") : ""].filter(Boolean).join(", ")),
-    ...item("seed", String(row.seed)), ...item("trust", row.trust),
+    ...item("backbone", row.label === row.backbone ? "" : row.backbone), ...item("seed", String(row.seed)), ...item("trust", row.trust),
     ...item("record", row.record ? h("a", {href: link(row.record)}, row.record) : ""),
     ...item("this row", h("a", {href: `#cell=${encodeURIComponent(row.cell)}`}, `#cell=${row.cell}`)));
   return h("tr", {class: "detail", id: `row-${row.cell}`}, h("td", {colSpan: span}, h("div", {class: "inside"},
@@ -190,10 +191,12 @@ function paint(board, wait = 0) {  // while someone types, the figures wait
 function section(board) {
   board.box = h("div", {class: "table"});
   board.figures = h("div", {class: "figures"});
+  const legend = new Map(board.rows.filter(r => r.backbone.includes("[")).map(r => [r.label, `${r.label}: ${r.backbone.slice(r.backbone.indexOf("[") + 1).replace(/\]\*?$/, "")}`]));
+  const said = [...board.notes, ...[...legend.values()].sort()];
   board.section = h("section", {id: `board-${board.slug}`, class: "board", tabindex: "-1"},
     h("h2", {}, `${board.task} · ${board.dataset}`, board.mode ? h("span", {}, ` ${board.mode}`) : ""),
     h("p", {class: "quiet"}, `Version ${board.version}. `, board.about.join(". ").replace(/\.\. /g, ". ")),
-    board.box, ...(board.notes.length ? [h("ul", {class: "notes"}, ...board.notes.map(n => h("li", {}, n)))] : []),
+    board.box, ...(said.length ? [h("ul", {class: "notes"}, ...said.map(n => h("li", {}, n)))] : []),
     repeat(board.command), board.figures);
   board.section.board = board;
   byId(board.archived ? "archive" : "boards").append(board.section);

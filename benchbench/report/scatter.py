@@ -1,15 +1,25 @@
-"""Predicted against subjective scores as the page holds them: few bytes a row, and declared."""
+"""Predicted against subjective scores as the page holds them: few bytes a row, and declared.
+
+What is drawn of a board is a function of the contents of its files of predictions, and is kept in
+the store under their digests.
+"""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbench import statistics, store
+from benchbench.identity import code_digest, digest, file_digest
+from benchbench.report.spread import spread
+
 if TYPE_CHECKING:
-    from benchbench.report.board import Board, Row
     from benchbench.statistics.paired import Floats
 
 POINTS = 500
@@ -19,6 +29,48 @@ CURVE = 40
 LEVELS = 65_535
 
 
+MANY = 100
+"""Up to so many rows are fitted in one process: to start others takes a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is drawn of a board: the kind of its targets, and its rows' files, None for no file."""
+
+    kind: str | None
+    files: tuple[Path | None, ...]
+
+    def key(self) -> str:
+        """The same for the same predictions and code."""
+        parts = [file and file_digest(file) for file in self.files]
+        return digest([self.kind, parts, code_digest(Path(__file__)),
+                       code_digest(Path(statistics.__file__).parent)])
+
+
+def draw(drawings: Sequence[Drawing], processes: int = 1) -> list[dict[str, Any]]:
+    """``points`` and ``scatters`` of each: what ``Points`` gives for the board and for each file.
+
+    What the store does not hold is made in so many ``processes``, where it is much.
+    """
+    keys = [drawing.key() for drawing in drawings]
+    kept = {key: store.read_json("scatters", key) for key in keys}
+    missing = {key: drawing for key, drawing in zip(keys, drawings, strict=True)
+               if kept[key] is None}
+    much = sum(len(drawing.files) for drawing in missing.values()) > MANY
+    made = spread(_draw, missing.values(), processes if much else 1)
+    for key, found in zip(missing, made, strict=True):
+        kept[key] = found
+        with contextlib.suppress(OSError):  # a store that cannot be written only costs time
+            store.write_json("scatters", key, found)
+    return [kept[key] or {} for key in keys]
+
+
+def _draw(drawing: Drawing) -> dict[str, Any]:
+    points = Points(drawing.kind)
+    scatters = [points.of(file) for file in drawing.files]
+    return {"points": points.data(), "scatters": scatters}
+
+
 class Points:
     """The images and targets of one board, once for all its rows.
 
@@ -26,17 +78,17 @@ class Points:
     of its images (``sets``) are kept once for them.
     """
 
-    def __init__(self, board: Board) -> None:
-        self.kind = board.score_kind
+    def __init__(self, kind: str | None) -> None:
+        self.kind = kind
         self.places: dict[str, int] = {}
         self.targets: list[float] = []
         self.sets: list[str] = []
 
-    def of(self, row: Row) -> dict[str, Any]:
-        """The row's points and fitted curve; or, under ``why``, what there is none for."""
-        if row.predictions is None:
+    def of(self, predictions: Path | None) -> dict[str, Any]:
+        """A row's points and fitted curve; or, under ``why``, what there is none for."""
+        if predictions is None:
             return {"why": "no predictions beside the record: no scatter"}
-        read = _first_split(row.predictions)
+        read = _first_split(predictions)
         if isinstance(read, str):
             return {"why": read}
         import numpy as np
@@ -99,7 +151,7 @@ def _first_split(path: Path) -> tuple[int, list[str], Floats, Floats] | str:
         if "target" not in file.schema_arrow.names:
             return "targets withheld: no scatter"
         names = ["image", "split", "target", "prediction"]
-        table = file.read(columns=names).select(names)
+        table = file.read(names, use_threads=False).select(names)
         numbers = table["split"].to_numpy()
         if not len(numbers):
             return "no predictions in the file: no scatter"

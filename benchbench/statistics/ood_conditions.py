@@ -7,6 +7,7 @@ resample groups; the fitted detectors stay.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def score_conditions(
         raise DataError("ood: there is no test set; give outliers in the test part")
     found = [[ood_metrics(run[c.rows], flags[c.rows], threshold=at) for c in conditions]
              for run, at in zip(each, thresholds, strict=True)]  # fmt: skip
-    weights = _weights(conditions)
+    weights = condition_weights(conditions)
     codes = encode_groups(groups)[1]
     tested = np.unique(np.concatenate([c.rows for c in conditions]))
     own, local = np.unique(codes[tested], return_inverse=True)
@@ -95,10 +96,36 @@ def score_conditions(
     )
 
 
-def _weights(conditions: Sequence[Condition]) -> Floats:
+def condition_weights(conditions: Sequence[Condition]) -> Floats:
     """One over the number of types and of the type's levels."""
     kinds = [c.kind for c in conditions]
     return np.array([1 / (len(set(kinds)) * kinds.count(kind)) for kind in kinds])
+
+
+def balanced(
+    images: Sequence[str] | NDArray[Any], outlier: NDArray[np.bool_], kinds: NDArray[Any],
+    levels: NDArray[Any], seed: int,
+) -> list[Condition]:
+    """The test sets of a sheet of predictions, as task ``ood`` draws them: one a type and level,
+    with as many outliers as in-distribution images. All columns are `[n]`.
+
+    Of what is too many, the images with the smallest digests are taken.
+    """
+    inside = np.flatnonzero(~outlier)
+    found = []
+    for kind, level in sorted(set(zip(kinds[outlier], levels[outlier], strict=True))):
+        own = np.flatnonzero(outlier & (kinds == kind) & (levels == level))
+        size = min(len(inside), len(own))
+        sides = [_draw(images, side, size, f"{seed}/{kind}/{level}") for side in (inside, own)]
+        found.append(Condition(str(kind), str(level), np.concatenate(sides)))
+    return found
+
+
+def _draw(images: Any, rows: NDArray[np.intp], size: int, key: str) -> NDArray[np.intp]:
+    if len(rows) == size:
+        return rows
+    digests = [hashlib.sha256(f"{key}/{images[row]}".encode()).digest() for row in rows]
+    return rows[sorted(range(len(rows)), key=digests.__getitem__)[:size]]
 
 
 def _average(

@@ -11,6 +11,7 @@ from benchbench.identity import digest
 from benchbench.names import Selector, parse_features
 from benchbench.parameters import PREPROCESSING
 from benchbench.plan import CELL_DIGITS
+from benchbench.preprocessing import Preprocessing
 from benchbench.records import Record
 from benchbench.registry import registry
 from benchbench.repeat import name
@@ -34,6 +35,7 @@ def check_naming(record: Record, file: Path) -> Iterator[Problem]:
     for where, expected, found in _pairs(record):
         if expected != found:
             yield Problem(file, where, expected, found, f"identity says otherwise; {ANEW}")
+    yield from _control(record, file)
     try:
         registry().entry("task", record.task.name)
     except BenchbenchError as error:
@@ -57,7 +59,7 @@ def _pairs(record: Record) -> Iterator[tuple[str, Any, Any]]:
     yield from _params("backbone", record.backbone.name, own, backbone)
     for k, v in record.backbone.params.items():
         if k not in own and k in record.backbone.preprocessing:
-            yield f"backbone.params.{k}", str(record.backbone.preprocessing[k]), str(v)
+            yield f"backbone.params.{k}", record.backbone.preprocessing[k], _prepared(k, v)
     task = _part(known, "task")
     yield "task.name", task.get("name"), record.task.name
     yield "task.version", task.get("version"), record.task.version
@@ -97,6 +99,31 @@ def _params(
         for key, expected in params.items():
             if key not in given:
                 yield f"{name(of, given)}: {key}", expected, values.get(key)
+
+
+def _control(record: Record, file: Path) -> Iterator[Problem]:
+    """A control is shown as one, and nothing else is."""
+    shown = record.extractor.control
+    try:
+        own, task = (
+            registry().make(kind, Selector(part.name, {k: str(v) for k, v in part.params.items()}))
+            for kind, part in (("extractor", record.extractor), ("task", record.task)))
+    except BenchbenchError:
+        return
+    known = _part(_part(record.identity, "task"), "params")
+    # Somebody may ask for a control of the task by its parameters: then it is no control's row.
+    of_task = any(known.get(k) == v for changes in task.part.controls() for k, v in changes.items())
+    if (own.part.control and not shown) or (shown and not (own.part.control or of_task)):
+        yield Problem(file, "extractor.control", own.part.control, shown, ANEW)
+
+
+def _prepared(option: str, value: Any) -> Any:
+    """What an option of preprocessing resolves to: ``mean=0.5`` is three numbers."""
+    try:
+        found = getattr(Preprocessing.of({}, {option: str(value)}), option)
+    except BenchbenchError:
+        return value
+    return list(found) if isinstance(found, tuple) else found
 
 
 def _part(known: Mapping[str, Any], field: str) -> dict[str, Any]:

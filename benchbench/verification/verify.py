@@ -11,7 +11,7 @@ from benchbench import trust
 from benchbench.errors import DataError, UsageError
 from benchbench.records import Record, read_record, record_files
 from benchbench.verification.accepted import check_accepted, check_claims, kept
-from benchbench.verification.data import Data, read_fingerprints, write_fingerprints
+from benchbench.verification.data import FILE, Data, read_fingerprints, write_fingerprints
 from benchbench.verification.naming import ANEW, check_naming
 from benchbench.verification.problem import Problem, Words
 from benchbench.verification.rerun import rerun
@@ -124,7 +124,7 @@ def _check_records(
 
 
 def _strays(root: Path, files: Sequence[Path]) -> Iterator[Problem]:
-    """Predictions that belong to no record."""
+    """Predictions that belong to no record, and files of any other kind: all here is published."""
     if (root / "cells").is_dir():
         return
     names = {file.with_suffix("") for file in files}
@@ -132,6 +132,14 @@ def _strays(root: Path, files: Sequence[Path]) -> Iterator[Problem]:
         if path.with_suffix("") not in names:
             yield Problem(path, "record", f"{path.stem}.json", Words("no file"),
                           "add the record or take the predictions out")
+    if any(file.parent.parent != root for file in files):
+        return
+    for path in sorted(root.rglob("*")):
+        kinds = (".json", ".parquet") if path.parent.parent == root else ()
+        known = path.parent == root and path.name in (trust.FILE, FILE)
+        if path.is_symlink() or (path.is_file() and not known and path.suffix not in kinds):
+            yield Problem(path, "file", Words("records and predictions"), Words("another file"),
+                          "take it out")
 
 
 def _write(root: Path, accepted: Path | None, found: Verified, known: dict[str, dict[str, object]]

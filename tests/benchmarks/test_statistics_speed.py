@@ -20,6 +20,9 @@ from sklearn.preprocessing import StandardScaler
 
 from benchbench.statistics.bootstrap import draw_counts, resample_correlations
 from benchbench.statistics.comparison import compare
+from benchbench.statistics.ood import Threshold
+from benchbench.statistics.ood_conditions import Condition, score_conditions
+from benchbench.statistics.ood_together import resample_conditions
 from benchbench.statistics.regression import PENALTIES, ridge_splits
 from benchbench.statistics.splits import group_splits
 
@@ -158,3 +161,24 @@ def test_comparison_of_many_methods(metric, full, benchmark, capsys):
     said(capsys, f"comparison of {methods} methods by {metric}, n = {n}: {took:.2f} s (asked: 30)")
     benchmark.pedantic(compare, args=(predictions, y, groups), kwargs={"n_resamples": 50}, rounds=1)
     assert len(found.order) == methods and len(found.letters) == methods
+
+
+@pytest.mark.parametrize("metric", ["auroc", "accuracy"])
+def test_comparison_of_many_detectors(metric, full, benchmark, capsys):
+    n, sets, methods = (200, 20, 50) if full else (40, 4, 4)
+    random = np.random.default_rng(0)
+    outlier = np.arange((sets + 1) * n) >= n
+    conditions = [Condition(f"{k % 5}", f"{k}", np.r_[:n, (k + 1) * n : (k + 2) * n])
+                  for k in range(sets)]  # fmt: skip
+    scores = {f"m{k}": random.normal(size=(1, len(outlier))) + (1 + 0.02 * k) * outlier
+              for k in range(methods)}  # fmt: skip
+    arguments = (scores, outlier, np.arange(len(outlier)) % n, conditions)
+    found = benchmark.pedantic(resample_conditions, args=arguments, kwargs={"metric": metric},
+                               rounds=1)  # fmt: skip
+    took, _ = timed(lambda: resample_conditions(*arguments, metric=metric))
+    said(capsys, f"{methods} detectors, {sets} test sets of {2 * n}, by {metric}: {took:.2f} s")
+    last = scores[f"m{methods - 1}"]
+    whole = score_conditions(last, outlier, arguments[2], conditions,
+                             thresholds=[Threshold(0.0, "0")], n_resamples=2)  # fmt: skip
+    mine = found[f"m{methods - 1}"].scores[metric][0]
+    assert mine == pytest.approx(whole.overall[metric].value)

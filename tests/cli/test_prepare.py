@@ -154,6 +154,13 @@ def test_a_set_behind_a_form_is_said_and_not_an_error_of_the_call(
         assert text in result.output
 
 
+def test_a_folder_without_pictures_is_said(tmp_path: Path, store: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    result = call("prepare", f"folder[path={tmp_path}/bare]")
+    assert result.exit_code == 1, result.output
+    assert "folder: absent" in result.output and f"expected: {tmp_path}/bare/" in result.output
+
+
 def test_missing_pictures_are_counted_and_broken_ones_named(card: Path, tmp_path: Path) -> None:
     home = tmp_path / "data/mine"
     picture(home / "pictures/a.png")

@@ -15,6 +15,7 @@ from benchbench.report import overview, text
 from benchbench.report.board import Board, Estimate, Row
 from benchbench.report.boards import boards
 from benchbench.report.mean_rank import mean_ranks
+from benchbench.report.names import backbone_labels
 from benchbench.report.results import of_run
 from tests.test_records import record
 
@@ -148,3 +149,9 @@ def test_failed_rows_show_as_failed() -> None:
 def test_a_score_without_a_value_is_a_word() -> None:
     (board,) = _of(record("a1", scores={"srocc": ScoreEntry(value=None, note="is constant")}))
     assert "undefined" in text.render([board])
+
+
+def test_the_legend_keeps_the_brackets_of_nested_parameters() -> None:
+    labels, legend = backbone_labels(["vae[source=parts[source=gtsrb]]*", "none"])
+    assert labels == {"vae[source=parts[source=gtsrb]]*": "vae*", "none": "none"}
+    assert legend == ["vae*: source=parts[source=gtsrb]"]

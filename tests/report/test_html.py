@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -162,11 +163,52 @@ def test_points_are_kept_for_a_declared_number_of_rows(
     assert ["why" in found["scatter"] for found in rows_of(page, 1)] == [False, False, True, True]
 
 
+def test_what_is_drawn_is_kept_by_the_contents_of_the_predictions(
+    tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(scatter, "_draw", lambda job, draw=scatter._draw: (
+        made.append(job), draw(job))[1])
+    file = tmp_path / "p.parquet"
+    predictions(file)
+    boards = [board([row("grad", 0.9, predictions=file)])]
+    first = html.render(boards)
+    assert html.render(boards) == first
+    assert len(made) == len(list((store / "scatters").iterdir())) == 1
+    predictions(file, images=30)
+    assert html.render(boards) != first
+    assert len(made) == 2
+
+
+def test_processes_make_the_same_page(
+    tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = samples(tmp_path)
+    alone = html.render(boards)
+    shutil.rmtree(store)
+    monkeypatch.setattr(scatter, "MANY", 0)
+    assert html.render(boards, 2) == alone
+
+
+def test_backbones_with_parameters_have_short_labels() -> None:
+    page = html.render([board([row("grad", 0.9, i, backbone=name) for i, name in enumerate(
+        ["vae", "vae[beta=2]", "resnet[weights=a.pth]*"])])])
+    assert data_of(page)["labels"] == {
+        "vae": "vae (1)", "vae[beta=2]": "vae (2)", "resnet[weights=a.pth]*": "resnet*"}
+
+
+def test_reasons_stand_in_the_rows_and_not_in_the_notes_too() -> None:
+    failed = row("latent", None)
+    notes = ["No intervals.", f"latent · resnet20: failed: {failed.reason}"]
+    page = html.render([board([failed], notes=notes)])
+    assert data_of(page)["boards"][0]["notes"] == ["No intervals."]
+
+
 def test_a_thousand_rows_with_points_weigh_less_than_five_megabytes(tmp_path: Path) -> None:
     predictions(tmp_path / "p.parquet", images=scatter.POINTS)
     boards = many(1000)
-    shared = scatter.Points(boards[0])
-    one = shared.of(row("grad", 0.9, predictions=tmp_path / "p.parquet"))
+    shared = scatter.Points(boards[0].score_kind)
+    one = shared.of(tmp_path / "p.parquet")
     page = html.render(boards)
     points = len(json.dumps(one)) * 1000 + len(json.dumps(shared.data())) * len(boards)
     assert len(page.encode()) + points < 5e6

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from benchbench_plugins.ood.task import OutOfDistribution
 from scipy.stats import spearmanr
 
+from benchbench import Features
 from benchbench.errors import DataError, UsageError
 from benchbench.records import read_records
 from benchbench.report import ranking, text
@@ -47,7 +52,7 @@ def test_ranks_are_kept_by_the_content_of_the_predictions(
 ) -> None:
     first = rank([read([run])])
     read_again = []
-    monkeypatch.setattr(ranking, "_read", lambda path: read_again.append(path))
+    monkeypatch.setattr(ranking, "_read", lambda path, _: read_again.append(path))
     assert rank([read([run])]) == first
     assert read_again == []
     path = next(iter(sorted((run / "predictions").glob("*.parquet"))))
@@ -82,6 +87,70 @@ def test_damaged_predictions_are_named(run: Path) -> None:
     path.write_bytes(b"no parquet")
     with pytest.raises(DataError, match=path.name):
         boards(read([run]))
+
+
+def ood_entries(folder: Path, groups: int) -> list[Any]:
+    """Records of task ``ood``, which tests three tenths of the groups: two that tell outliers, one
+    that does not, and one whose scores are constant."""
+    rows = [(f"{g}/{kind}", f"g{g}", "test" if g % 10 > 6 else "train", kind != "none", kind, 1)
+            for g in range(groups) for kind in ("none", "blur", "rain")
+            # Some clean images are left out of the test set of what is rarer.
+            if kind != "rain" or g % 3]
+    table = pd.DataFrame(rows, columns=["image", "group", "split", "outlier", "distortion",
+                                        "level"])
+    outlier = table["outlier"].to_numpy(float)
+    noise = np.random.default_rng(1).normal(size=(3, len(table)))
+    scores = {"good": 2 * outlier + noise[0], "near": 2 * outlier + noise[0] + noise[1] / 9,
+              "poor": noise[2], "constant": 0 * outlier}
+    made = []
+    for name, values in scores.items():
+        features = Features(values[:, None], gives="score", higher_is_better=False)
+        outcome = OutOfDistribution().evaluate(features, table, 2)
+        path = folder / f"{name}.parquet"
+        outcome.predictions.to_parquet(path, index=False)
+        record = SimpleNamespace(
+            cell=name, status="ok", seed=2, scores=outcome.scores,
+            task=SimpleNamespace(metrics=["auroc"]), dataset=SimpleNamespace(groups=groups))
+        made.append(SimpleNamespace(record=record, predictions=path))
+    return made
+
+
+def test_outlier_detectors_are_ranked_by_the_scores_of_their_records(
+    store: Path, tmp_path: Path
+) -> None:
+    entries = ood_entries(tmp_path, groups=100)
+    (found,) = rank([entries])
+    assert found.notes == (), "predictions give the very scores of the records"
+    assert set(found.by_cell) == {"good", "near", "poor"}, "an undefined score takes no part"
+    assert found.by_cell["good"].letters == found.by_cell["near"].letters
+    assert not set(found.by_cell["good"].letters) & set(found.by_cell["poor"].letters)
+    assert (found.by_cell["poor"].lowest, found.by_cell["poor"].highest) == (3, 3)
+    for entry in entries[:3]:
+        value = resampled(entry.predictions, "auroc", 2).scores["auroc"]
+        assert value == pytest.approx(entry.record.scores["auroc"].value, abs=1e-12)
+
+
+def test_a_score_that_is_not_that_of_its_predictions_is_not_ranked(
+    store: Path, tmp_path: Path
+) -> None:
+    entries = ood_entries(tmp_path, groups=100)
+    entries[0].record.scores["auroc"] = replace(entries[0].record.scores["auroc"], value=0.5)
+    (found,) = rank([entries])
+    assert set(found.by_cell) == {"near", "poor"}
+    assert found.notes == ("No ties and ranks of 1 rows: their scores are not those of their "
+                           "predictions.",)
+
+
+def test_few_test_groups_give_detectors_no_letters(store: Path, tmp_path: Path) -> None:
+    assert rank([ood_entries(tmp_path, groups=60)])[0].by_cell == {}  # 18 of them are tested
+
+
+def test_an_accuracy_of_another_kind_of_task_gives_no_ranks(store: Path, tmp_path: Path) -> None:
+    entries = ood_entries(tmp_path, groups=100)
+    for entry in entries:
+        table = pd.read_parquet(entry.predictions).drop(columns=["distortion", "level"])
+        table.to_parquet(entry.predictions, index=False)
+    assert rank([entries]) == [ranking.Ranks({})]
 
 
 def test_the_table_shows_ties_and_ranks_only_with_many_groups(

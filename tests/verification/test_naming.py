@@ -62,6 +62,38 @@ def test_an_edited_name_is_caught(
                for line in said)
 
 
+def test_a_method_shown_as_a_control_is_caught(tmp_path: Path, toys: Path) -> None:
+    results = lay_out(tmp_path)
+    tamper(record_of(results), lambda data: data["extractor"].update(control=True))
+    assert "extractor.control: expected False, found True" in problem(results)
+
+
+@pytest.mark.parametrize(("given", "resolved", "sound"), [
+    ("0.5", [0.5, 0.5, 0.5], True), ("0.5+0.5+0.4", [0.5, 0.5, 0.4], True),
+    ("0.5", [0.5, 0.5, 0.4], False),
+])  # fmt: skip
+def test_an_option_of_preprocessing_is_what_it_resolves_to(
+    tmp_path: Path, toys: Path, given: str, resolved: list[float], sound: bool
+) -> None:
+    results = lay_out(tmp_path)
+    path = record_of(results)
+
+    def change(data: dict[str, Any]) -> None:
+        data["backbone"]["params"]["mean"] = given
+        for part in (data["identity"], data["backbone"]):
+            part["preprocessing"]["mean"] = resolved
+
+    tamper(path, change)
+    assert any("backbone.params.mean" in line
+               for line in check(forge_id(path).parent.parent).problems) is not sound
+
+
+def test_files_that_are_no_records_are_named(tmp_path: Path, toys: Path) -> None:
+    results = lay_out(tmp_path)
+    (record_of(results).parent / "page.html").write_text("<script>", encoding="utf-8")
+    assert "expected records and predictions, found another file; take it out" in problem(results)
+
+
 def test_an_edited_seed_is_caught(tmp_path: Path, toys: Path) -> None:
     results = lay_out(tmp_path)
     tamper(record_of(results), lambda data: data.update(seed=7))
