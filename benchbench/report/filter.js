@@ -11,7 +11,7 @@ function overview() {
       + (above ? `; the control ${name(above)} stands above it` : "");
     const count = board.rows.filter(r => !r.published).length;
     return h("tr", {}, h("th", {scope: "row"}, h("a", {href: `#board-${encodeURIComponent(board.slug)}`}, [board.task, board.mode].filter(Boolean).join(", "))),
-      h("td", {}, board.dataset), h("td", {class: "best"}, best ? h("a", {href: `#cell=${encodeURIComponent(best.cell)}`}, ...breakable(name(best))) : h("span", {class: "quiet"}, "no scored row")),
+      h("td", {class: "set"}, ...breakable(board.dataset)), h("td", {class: "best"}, best ? h("a", {href: `#cell=${encodeURIComponent(best.cell)}`}, ...breakable(name(best))) : h("span", {class: "quiet"}, "no scored row")),
       h("td", {}, board.metrics[0] || ""), h("td", {class: "num primary"}, best ? fixed(best.value) : ""), h("td", {class: "num"}, best ? interval(best.low, best.high, best.reliable) : ""),
       h("td", {class: "ties"}, ...breakable(ties)), h("td", {class: "num"}, String(count)),
       h("td", {}, board.rows.reduce((last, r) => r.date > last ? r.date : last, "")));
