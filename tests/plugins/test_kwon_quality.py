@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageFilter
 from scipy.io import savemat
@@ -75,8 +76,9 @@ def live_md(real: Path, root: Path) -> None:
 
 
 def test_one_command_prints_our_rows_and_the_published_ones(
-    shared_data: Path, tmp_path: Path, store: Path
+    shared_data: Path, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("BENCHBENCH_DATA", "")  # --data-root sets it for the whole process
     tid2013(shared_data / "tid2013", tmp_path / "data/tid2013")
     live_md(shared_data / "tid2013", tmp_path / "data/live-md")
     home = shared_data / "weights/unique"

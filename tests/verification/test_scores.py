@@ -146,7 +146,7 @@ def test_a_dataset_that_is_not_here_is_unknown_until_it_is_listed(
 def test_another_dataset_of_that_name_is_a_problem(tmp_path: Path, toys: Path) -> None:
     results = lay_out(tmp_path)
     code = (toys / "toy.py").read_text("utf-8")
-    (toys / "toy.py").write_text(code.replace("5.0 - level", "6.0 - level"), encoding="utf-8")
+    (toys / "toy.py").write_text(code.replace("5.0 - level", "16.0 - level"), encoding="utf-8")
     from tests.toys import forget_plugins
 
     forget_plugins()
